@@ -1,0 +1,1 @@
+"""The control plane: the supervisor of the workers and the admin API."""

@@ -1,0 +1,1 @@
+"""Every metric, named once; counted by many processes, read as one page."""

@@ -1,0 +1,1 @@
+"""The mirror: sends kept requests to shadow models, within budgets that cannot hurt the client."""

@@ -1,0 +1,1 @@
+"""The data plane: takes requests, forwards them, and tells what became of each."""

@@ -1,0 +1,98 @@
+"""The records that cross a boundary between planes, and the closed lists that they and the metrics share.
+
+An `Exchange` is one request and what became of it: one for the primary, one for each shadow that was asked, joined by
+the request id. What came off the wire stays bytes; what the configuration names is text. A duration that was never
+reached is `NEVER`.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+NEVER = -1
+
+
+class Role(StrEnum):
+    """On whose behalf the exchange was made."""
+
+    PRIMARY = "primary"
+    SHADOW = "shadow"
+
+
+class Outcome(StrEnum):
+    """How a primary exchange ended: exactly one for each request that an endpoint took."""
+
+    ANSWERED = "answered"  # the upstream's answer reached its end, whatever its status below 400
+    ERROR_STATUS = "error_status"  # the same, with a status of 400 or more
+    CONNECT_FAILED = "connect_failed"  # no connection to the upstream could be made
+    RESET = "reset"  # the upstream closed before its answer was complete
+    TIMED_OUT = "timed_out"  # the upstream was slower than the configured time
+    BAD_ANSWER = "bad_answer"  # what the upstream sent is not HTTP
+    CANCELLED = "cancelled"  # the client left first
+    REFUSED = "refused"  # watchtower answered itself: too large, stalled, too many in flight, malformed body
+    UPGRADED = "upgraded"  # the connection became a tunnel
+
+
+class ShadowOutcome(StrEnum):
+    """How a request fared at one shadow: exactly one for each request that its endpoint took."""
+
+    ANSWERED = "answered"  # answered whole with a status below 400
+    ERROR_STATUS = "error_status"  # answered whole with a status of 400 or more
+    CONNECT_FAILED = "connect_failed"
+    RESET = "reset"
+    TIMED_OUT = "timed_out"  # its deadline passed, in the queue or on the way
+    BAD_ANSWER = "bad_answer"
+    SKIPPED_BY_SAMPLE = "skipped_by_sample"
+    TOO_LARGE = "too_large"  # the request or the answer is over the shadow's max_body
+    STREAMING_UPGRADE = "streaming_upgrade"  # an Upgrade request has no end that could be mirrored
+    QUEUE_FULL = "queue_full"
+    BREAKER_OPEN = "breaker_open"
+    SHUTTING_DOWN = "shutting_down"
+    INCOMPLETE = "incomplete"  # the client's request never arrived whole, or was refused: there was nothing to mirror
+
+
+class BodyNote(StrEnum):
+    """Why a kept body is, or is not, the body that was sent."""
+
+    WHOLE = "whole"  # kept as it was sent
+    NONE = "none"  # there was none
+    CUT = "cut"  # longer than capture.max_body: the beginning is kept
+    REDACTED = "redacted"  # kept with the configured paths replaced
+    UNREADABLE = "unreadable"  # should be redacted and could not be parsed: not kept
+    NOT_KEPT = "not_kept"  # not asked for: not sampled, or already with the primary's record
+
+
+class Exchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One request and what became of it. New fields go at the end, with a default: old records stay readable."""
+
+    request_id: bytes
+    role: Role
+    endpoint: str
+    variant: str  # of a shadow's exchange: the shadow's name
+    outcome: Outcome | ShadowOutcome | str
+    started_ns: int  # wall clock, nanoseconds since 1970
+    queue_ns: int  # request's head read → a connection was free or begun
+    connect_ns: int  # that → connected (0 on a kept connection)
+    first_byte_ns: int  # request's head read → first byte of the answer
+    total_ns: int  # request's head read → end, whichever way it ended
+    parts: int  # of the answer's body, as they arrived
+    first_part_ns: int  # request's head read → first and last part
+    last_part_ns: int
+    method: bytes
+    target: bytes
+    status: int  # 0 when no answer came
+    request_type: bytes
+    request_encoding: bytes
+    response_type: bytes
+    response_encoding: bytes
+    request_size: int  # bytes of the body as sent
+    response_size: int
+    request_note: BodyNote
+    response_note: BodyNote
+    request_headers: tuple[tuple[bytes, bytes], ...]  # those chosen by capture.headers
+    response_headers: tuple[tuple[bytes, bytes], ...]
+    request_body: bytes
+    response_body: bytes
+    test_run: bytes = b""  # x-watchtower-test, when this is test traffic
+    traceparent: bytes = b""
+    reason: str = ""  # why, when watchtower answered in the upstream's place

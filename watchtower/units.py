@@ -1,0 +1,95 @@
+"""Quantities with units, as people write them: `250ms`, `16MiB`, `400/s`, `95%`; and text that must not be shown."""
+
+import re
+from typing import Annotated, Final
+
+import msgspec
+
+UNIT: Final = "unit"
+
+Seconds = Annotated[float, msgspec.Meta(extra={UNIT: "duration"})]
+Bytes = Annotated[int, msgspec.Meta(extra={UNIT: "size"})]
+Share = Annotated[float, msgspec.Meta(extra={UNIT: "share"})]
+
+_DURATIONS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_SIZES: Final = {
+    "B": 1,
+    "kB": 10**3,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+}
+_QUANTITY: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z%]*)\s*")
+
+
+class Secret(str):
+    """A text that prints as `<secret>`; only `reveal` gives it away."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format("<secret>", spec)
+
+    def reveal(self) -> str:
+        return str.__str__(self)
+
+
+def parse_duration(text: object) -> float:
+    """Seconds of `250ms`, `2s`, `1h30m`; a bare number is refused, for nobody remembers its unit."""
+    if isinstance(text, str):
+        total, at = 0.0, 0
+        while match := _QUANTITY.match(text, at):
+            if match[2] not in _DURATIONS:
+                break
+            total, at = total + float(match[1]) * _DURATIONS[match[2]], match.end()
+            if at == len(text):
+                return total
+    raise ValueError("a duration with its unit, like 250ms, 2s, 1h30m or 7d")
+
+
+def parse_size(text: object) -> int:
+    """Bytes of `64KiB`, `1MB`, or a bare number of bytes."""
+    if isinstance(text, int) and not isinstance(text, bool) and text >= 0:
+        return text
+    match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
+    if match and (match[2] or "B") in _SIZES:
+        return round(float(match[1]) * _SIZES[match[2] or "B"])
+    raise ValueError("a size, like 64KiB, 16MiB, 5GiB or a number of bytes")
+
+
+def parse_share(text: object) -> float:
+    """A share between 0 and 1, of `0.25` or `25%`."""
+    value = -1.0
+    if isinstance(text, (int, float)) and not isinstance(text, bool):
+        value = float(text)
+    elif isinstance(text, str) and (match := _QUANTITY.fullmatch(text)) and match[2] == "%":
+        value = float(match[1]) / 100
+    if 0 <= value <= 1:
+        return value
+    raise ValueError("a share between 0 and 1, like 0.25 or 25%")
+
+
+def format_duration(seconds: float) -> str:
+    """The largest unit that leaves a short number: 0.25 → `250ms`."""
+    for unit, factor in (("d", 86400.0), ("h", 3600.0), ("s", 1.0), ("ms", 1e-3)):
+        if seconds >= factor:
+            return f"{seconds / factor:.6g}{unit}"
+    return f"{seconds * 1e6:.6g}us"
+
+
+def format_size(size: float) -> str:
+    """The largest binary unit that leaves a short number: 65536 → `64KiB`."""
+    for unit in ("TiB", "GiB", "MiB", "KiB"):
+        if size >= _SIZES[unit]:
+            return f"{size / _SIZES[unit]:.4g}{unit}"
+    return f"{size:.0f}B"
