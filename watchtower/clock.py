@@ -15,7 +15,6 @@ class Clock:
     wall_ns: Callable[[], int]
 
 
-
 @dataclass(slots=True)
 class ManualClock:
     """A clock that moves when it is told to."""

@@ -1,0 +1,1 @@
+"""Measured beside peers: run with `make bench`."""
