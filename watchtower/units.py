@@ -1,4 +1,4 @@
-"""Quantities with units, as people write them: `250ms`, `16MiB`, `400/s`, `95%`; and text that must not be shown."""
+"""Quantities with units, as people write them: `250ms`, `16MiB`, `25%`; and text that must not be shown."""
 
 import re
 from typing import Annotated, Final
@@ -7,9 +7,15 @@ import msgspec
 
 UNIT: Final = "unit"
 
-Seconds = Annotated[float, msgspec.Meta(extra={UNIT: "duration"})]
-Bytes = Annotated[int, msgspec.Meta(extra={UNIT: "size"})]
-Share = Annotated[float, msgspec.Meta(extra={UNIT: "share"})]
+# What a bound forbids is refused when the configuration is read, so that no code behind it has to ask again.
+Seconds = Annotated[float, msgspec.Meta(gt=0, extra={UNIT: "duration"})]
+SecondsOrZero = Annotated[float, msgspec.Meta(ge=0, extra={UNIT: "duration"})]
+Bytes = Annotated[int, msgspec.Meta(gt=0, extra={UNIT: "size"})]
+BytesOrZero = Annotated[int, msgspec.Meta(ge=0, extra={UNIT: "size"})]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1, extra={UNIT: "share"})]
+Count = Annotated[int, msgspec.Meta(gt=0)]
+CountOrZero = Annotated[int, msgspec.Meta(ge=0)]
+Weight = Annotated[float, msgspec.Meta(ge=0)]
 
 _DURATIONS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SIZES: Final = {
@@ -24,7 +30,8 @@ _SIZES: Final = {
     "GiB": 2**30,
     "TiB": 2**40,
 }
-_QUANTITY: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z%]*)\s*")
+# Fifteen digits are exact in a float, and keep every product far from infinity.
+_QUANTITY: Final = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z%]*)\s*", re.ASCII)
 
 
 class Secret(str):
@@ -44,43 +51,38 @@ class Secret(str):
         return str.__str__(self)
 
 
-def parse_duration(text: object) -> float:
+def parse_duration(text: str) -> float:
     """Seconds of `250ms`, `2s`, `1h30m`; a bare number is refused, for nobody remembers its unit."""
-    if isinstance(text, str):
-        total, at = 0.0, 0
-        while match := _QUANTITY.match(text, at):
-            if match[2] not in _DURATIONS:
-                break
-            total, at = total + float(match[1]) * _DURATIONS[match[2]], match.end()
-            if at == len(text):
-                return total
+    total, at = 0.0, 0
+    while (match := _QUANTITY.match(text, at)) and match[2] in _DURATIONS:
+        total, at = total + float(match[1]) * _DURATIONS[match[2]], match.end()
+        if at == len(text):
+            return total
     raise ValueError("a duration with its unit, like 250ms, 2s, 1h30m or 7d")
 
 
-def parse_size(text: object) -> int:
+def parse_size(text: str) -> int:
     """Bytes of `64KiB`, `1MB`, or a bare number of bytes."""
-    if isinstance(text, int) and not isinstance(text, bool) and text >= 0:
-        return text
-    match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
+    match = _QUANTITY.fullmatch(text)
     if match and (match[2] or "B") in _SIZES:
         return round(float(match[1]) * _SIZES[match[2] or "B"])
     raise ValueError("a size, like 64KiB, 16MiB, 5GiB or a number of bytes")
 
 
-def parse_share(text: object) -> float:
+def parse_share(text: str) -> float:
     """A share between 0 and 1, of `0.25` or `25%`."""
-    value = -1.0
-    if isinstance(text, (int, float)) and not isinstance(text, bool):
-        value = float(text)
-    elif isinstance(text, str) and (match := _QUANTITY.fullmatch(text)) and match[2] == "%":
-        value = float(match[1]) / 100
-    if 0 <= value <= 1:
-        return value
+    match = _QUANTITY.fullmatch(text)
+    if match and match[2] in ("", "%"):
+        value = float(match[1]) / (100 if match[2] else 1)
+        if value <= 1:
+            return value
     raise ValueError("a share between 0 and 1, like 0.25 or 25%")
 
 
 def format_duration(seconds: float) -> str:
     """The largest unit that leaves a short number: 0.25 → `250ms`."""
+    if seconds == 0:
+        return "0s"
     for unit, factor in (("d", 86400.0), ("h", 3600.0), ("s", 1.0), ("ms", 1e-3)):
         if seconds >= factor:
             return f"{seconds / factor:.6g}{unit}"

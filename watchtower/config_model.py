@@ -1,0 +1,54 @@
+"""The whole configuration as one value, and as the bytes in which the supervisor hands it to its workers."""
+
+from typing import Any, Final
+
+import msgspec
+
+from watchtower.control.settings import AdminSettings, LogSettings
+from watchtower.journal.settings import CaptureSettings
+from watchtower.mirror.settings import ShadowSettings
+from watchtower.proxy.settings import DrainSettings, EndpointSettings, LimitSettings, ListenSettings
+from watchtower.units import Count, Secret
+
+
+class EndpointConfig(EndpointSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model that clients ask for, whoever answers: its variants take turns by weight, its shadows only listen."""
+
+    shadows: tuple[ShadowSettings, ...] = ()  # each gets a copy of its sample of the requests
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    listen: ListenSettings = ListenSettings(address="127.0.0.1:8080")  # an address alone will do
+    admin: AdminSettings = AdminSettings()  # where the admin API, the metrics and the health checks answer
+    data_dir: str = ".watchtower"  # for the journal, the weights and the metrics of the workers
+    workers: Count = 1  # processes that share the port; each takes one core at most
+    endpoints: tuple[EndpointConfig, ...]  # the first that matches takes the request
+    capture: CaptureSettings = CaptureSettings()  # what the journal keeps, and for how long
+    limits: LimitSettings = LimitSettings()  # what one client may ask of a worker
+    drain: DrainSettings = DrainSettings()  # how a worker stops
+    log: LogSettings = LogSettings()  # what is written to standard error
+
+
+def encode(config: Config) -> bytes:
+    """For a pipe between two processes of ours, and for nothing else: secrets are in it as they are."""
+    return _encoder.encode(config)
+
+
+def decode(data: bytes) -> Config:
+    return _decoder.decode(data)
+
+
+def _reveal(value: Any) -> str:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise NotImplementedError
+
+
+def _conceal(wanted: type, value: Any) -> Any:
+    if wanted is Secret and isinstance(value, str):
+        return Secret(value)
+    raise NotImplementedError
+
+
+_encoder: Final = msgspec.msgpack.Encoder(enc_hook=_reveal)
+_decoder: Final = msgspec.msgpack.Decoder(Config, dec_hook=_conceal)
