@@ -1,0 +1,230 @@
+"""Every metric, named once: the page, the dashboards, the rules and the documentation are made or checked from this list.
+
+Labels come from closed lists or from the configuration's names, so that no client can make a series.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from watchtower.record import BodyNote, Outcome, Role, ShadowOutcome
+
+PREFIX: Final = "watchtower_"
+
+
+class Kind(StrEnum):
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Across(StrEnum):
+    """How the gauges of several processes become one; those of a dead process are gone. prometheus_client's names."""
+
+    SUM = "livesum"
+    MAX = "livemax"
+
+
+class Unit(StrEnum):
+    NONE = ""
+    SECONDS = "seconds"
+    BYTES = "bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    name: str
+    values: tuple[str, ...] = ()  # the closed list
+    source: str = ""  # where the values come from when they are not listed
+
+    @property
+    def is_closed(self) -> bool:
+        return bool(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    name: str  # without the prefix, and a counter's without `_total`
+    kind: Kind
+    help: str
+    labels: tuple[Label, ...] = ()
+    unit: Unit = Unit.NONE
+    buckets: tuple[float, ...] = ()  # upper bounds; the last is infinity
+    across: Across = Across.SUM
+
+    @property
+    def family(self) -> str:
+        """As prometheus_client names it: a counter without its `_total`."""
+        return PREFIX + self.name
+
+    @property
+    def full_name(self) -> str:
+        """As it is queried; a histogram's has `_bucket`, `_sum` and `_count` behind it."""
+        return self.family + ("_total" if self.kind is Kind.COUNTER else "")
+
+
+# OpenTelemetry's for http.server.request.duration.
+DURATION_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, math.inf)
+# What we add is tens of microseconds: with the bounds above, every request would fall into the first bucket.
+# fmt: off
+OVERHEAD_BUCKETS: Final = (
+    1e-5, 2.5e-5, 5e-5, 7.5e-5, 1e-4, 2.5e-4, 5e-4, 7.5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, math.inf,
+)
+# fmt: on
+
+_ENDPOINT: Final = Label("endpoint", source="endpoints[].name")
+_VARIANT: Final = Label("variant", source="endpoints[].variants[].name")
+_SHADOW: Final = Label("shadow", source="endpoints[].shadows[].name")
+_UPSTREAM: Final = Label("upstream", source="the name of a variant or a shadow")
+_CODE: Final = Label("code", source="the answer's HTTP status, 0 when there was no answer")
+_PROCESS: Final = Label("process", source="supervisor, or a worker's place: 1 to the configured number of workers")
+
+
+def _counter(name: str, text: str, *labels: Label, unit: Unit = Unit.NONE) -> Metric:
+    return Metric(name, Kind.COUNTER, text, labels, unit)
+
+
+def _gauge(name: str, text: str, *labels: Label, unit: Unit = Unit.NONE, across: Across = Across.SUM) -> Metric:
+    return Metric(name, Kind.GAUGE, text, labels, unit, across=across)
+
+
+def _histogram(name: str, text: str, *labels: Label, buckets: tuple[float, ...] = DURATION_BUCKETS) -> Metric:
+    return Metric(name, Kind.HISTOGRAM, text, labels, Unit.SECONDS, buckets)
+
+
+def _closed(name: str, *values: str) -> Label:
+    return Label(name, tuple(map(str, values)))
+
+
+REQUESTS: Final = _counter("requests", "Requests by the status that the client was sent.", _ENDPOINT, _VARIANT, _CODE)
+REQUEST_OUTCOMES: Final = _counter(
+    "request_outcomes",
+    "Requests by how they ended: exactly one outcome for each.",
+    _ENDPOINT,
+    _VARIANT,
+    _closed("outcome", *Outcome),
+)
+REQUEST_DURATION: Final = _histogram(
+    "request_duration_seconds", "From the request's head to the end of the answer.", _ENDPOINT, _VARIANT
+)
+REQUEST_FIRST_BYTE: Final = _histogram(
+    "request_first_byte_seconds", "From the request's head to the answer's first byte.", _ENDPOINT, _VARIANT
+)
+OVERHEAD: Final = _histogram(
+    "overhead_seconds",
+    "Time a request spent in watchtower, the upstream's excluded.",
+    _ENDPOINT,
+    buckets=OVERHEAD_BUCKETS,
+)
+REQUESTS_IN_FLIGHT: Final = _gauge("requests_in_flight", "Requests that have begun and not ended.", _ENDPOINT)
+REQUEST_BODY_BYTES: Final = _counter(
+    "request_body_bytes", "Bytes of request bodies received.", _ENDPOINT, unit=Unit.BYTES
+)
+RESPONSE_BODY_BYTES: Final = _counter(
+    "response_body_bytes", "Bytes of answers' bodies passed on.", _ENDPOINT, _VARIANT, unit=Unit.BYTES
+)
+UPGRADES: Final = _counter("upgrades", "Connections that became tunnels (WebSocket).", _ENDPOINT)
+TUNNELS_OPEN: Final = _gauge("tunnels_open", "Tunnels open now.")
+
+UPSTREAM_CONNECTIONS: Final = _gauge(
+    "upstream_connections",
+    "Connections to an upstream by state.",
+    _ENDPOINT,
+    _UPSTREAM,
+    _closed("state", "idle", "busy", "connecting"),
+)
+UPSTREAM_WAITING: Final = _gauge("upstream_waiting", "Requests waiting for a connection.", _ENDPOINT, _UPSTREAM)
+UPSTREAM_CONNECTS: Final = _counter(
+    "upstream_connects",
+    "Attempts to connect to an upstream.",
+    _ENDPOINT,
+    _UPSTREAM,
+    _closed("result", "ok", "failed", "timed_out"),
+)
+UPSTREAM_RETRIES: Final = _counter(
+    "upstream_retries", "Requests sent once more because a kept connection was closed under them.", _ENDPOINT, _VARIANT
+)
+
+SHADOW_OUTCOMES: Final = _counter(
+    "shadow_outcomes",
+    "How requests fared at a shadow: exactly one outcome for each request that its endpoint took.",
+    _ENDPOINT,
+    _SHADOW,
+    _closed("outcome", *ShadowOutcome),
+)
+SHADOW_DURATION: Final = _histogram(
+    "shadow_duration_seconds", "From a shadow's request to the end of its answer.", _ENDPOINT, _SHADOW
+)
+SHADOW_QUEUE_BYTES: Final = _gauge(
+    "shadow_queue_bytes", "Bytes of requests queued for a shadow.", _ENDPOINT, _SHADOW, unit=Unit.BYTES
+)
+SHADOW_QUEUE_REQUESTS: Final = _gauge("shadow_queue_requests", "Requests queued for a shadow.", _ENDPOINT, _SHADOW)
+SHADOW_IN_FLIGHT: Final = _gauge("shadow_in_flight", "Requests that a shadow is answering.", _ENDPOINT, _SHADOW)
+SHADOW_BREAKER_STATE: Final = _gauge(
+    "shadow_breaker_state",
+    "A shadow's breaker, the worst of all workers: 0 closed, 1 probing, 2 open.",
+    _ENDPOINT,
+    _SHADOW,
+    across=Across.MAX,
+)
+
+JOURNAL_RECORDS: Final = _counter("journal_records", "Records written.", _closed("role", *Role))
+JOURNAL_DROPPED: Final = _counter(
+    "journal_dropped", "Records that could not be written, by reason.", Label("reason", source="the journal's writer")
+)
+JOURNAL_BYTES: Final = _counter("journal_bytes", "Bytes of records written.", unit=Unit.BYTES)
+JOURNAL_BODIES: Final = _counter(
+    "journal_bodies", "Bodies in records, by why they are or are not what was sent.", _closed("note", *BodyNote)
+)
+JOURNAL_BUFFERED_BYTES: Final = _gauge(
+    "journal_buffered_bytes", "Bytes of records waiting for the disk.", unit=Unit.BYTES
+)
+JOURNAL_LAG: Final = _gauge(
+    "journal_lag_seconds",
+    "Age of the oldest record that waits for the disk.",
+    unit=Unit.SECONDS,
+    across=Across.MAX,
+)
+JOURNAL_DISK_BYTES: Final = _gauge("journal_disk_bytes", "Bytes of the journal's segments on disk.", unit=Unit.BYTES)
+JOURNAL_REMOVED_SEGMENTS: Final = _counter(
+    "journal_removed_segments", "Segments removed by retention.", _closed("reason", "age", "size")
+)
+JOURNAL_REMOVED_UNREAD: Final = _counter(
+    "journal_removed_unread", "Segments removed before the analyst had read them, because the disk budget demanded it."
+)
+
+CLIENT_CONNECTIONS: Final = _gauge("client_connections", "Connections of clients open now.")
+CLIENT_CONNECTIONS_OPENED: Final = _counter("client_connections_opened", "Connections of clients accepted.")
+REFUSALS: Final = _counter(
+    "refusals",
+    "Requests that watchtower answered itself, by reason.",
+    Label("reason", source="the HTTP parser's refusals"),
+)
+
+BUILD_INFO: Final = _gauge(
+    "build_info",
+    "Always 1; the labels say what runs.",
+    Label("version", source="watchtower"),
+    Label("python", source="the interpreter"),
+    across=Across.MAX,
+)
+WORKERS: Final = _gauge("workers", "Workers by state.", _closed("state", "starting", "ready", "retiring", "waiting"))
+WORKER_STARTS: Final = _counter(
+    "worker_starts", "Workers started, by reason.", _closed("reason", "start", "crash", "reload")
+)
+CONFIG_RELOADS: Final = _counter("config_reloads", "Reloads of the configuration.", _closed("result", "ok", "refused"))
+PROCESS_MEMORY: Final = _gauge(
+    "process_resident_memory_bytes", "Memory that a process holds.", _PROCESS, unit=Unit.BYTES
+)
+PROCESS_CPU: Final = _counter("process_cpu_seconds", "CPU time that a process used.", _PROCESS, unit=Unit.SECONDS)
+PROCESS_OPEN_FDS: Final = _gauge("process_open_fds", "File descriptors that a process holds open.", _PROCESS)
+PROCESS_START_TIME: Final = _gauge(
+    "process_start_time_seconds",
+    "When a process was started, in seconds since 1970.",
+    _PROCESS,
+    unit=Unit.SECONDS,
+    across=Across.MAX,
+)
+
+ALL: Final = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
