@@ -1,0 +1,68 @@
+"""A journal's folder: which segments lie there, in which order, and which of them a writer still holds.
+
+A segment's name is `STREAM.SEQUENCE.wtj`, so that names sort by stream and sequence. Whoever writes a segment holds an
+exclusive `flock` on it, which the kernel gives back however the writer ends; a segment that nobody holds is final.
+"""
+
+import fcntl
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from watchtower.journal.format import Damage, Record, Scanner, SegmentHead
+
+READ_SIZE: Final = 1024 * 1024
+TEMPORARY: Final = ".tmp"
+
+_NAME: Final = re.compile(r"(?P<stream>[A-Za-z0-9_-]+)\.(?P<sequence>\d{8,})\.wtj")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Segment:
+    stream: str
+    sequence: int
+    path: Path
+
+    @classmethod
+    def named(cls, directory: Path, stream: str, sequence: int) -> "Segment":
+        return cls(stream, sequence, directory / f"{stream}.{sequence:08}.wtj")
+
+
+def segments(directory: Path) -> list[Segment]:
+    """By stream and sequence. A folder that is not there holds none."""
+    try:
+        matches = [_NAME.fullmatch(path.name) for path in directory.iterdir()]
+    except FileNotFoundError:
+        return []
+    return sorted(Segment(match["stream"], int(match["sequence"]), directory / match[0]) for match in matches if match)
+
+
+def hold(file: int) -> None:
+    """Marks an open segment as being written. A file system without locks only loses the mark."""
+    with suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_held(file: int) -> bool:
+    """Whether a writer may still append to the segment that was opened as `file`."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return False
+
+
+def scan(path: Path, offset: int = 0) -> Iterator[Record | Damage | SegmentHead]:
+    """What a segment holds from an offset to its present end; the last is a `Damage` when that is not a clean one."""
+    scanner = Scanner(offset)
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        while data := file.read(READ_SIZE):
+            scanner.feed(data)
+            yield from scanner.found()
+    if rest := scanner.finish():
+        yield rest
