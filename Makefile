@@ -45,7 +45,7 @@ soak: dev debian  ## minutes at load, watching for growth
 	$(BIN)/pytest -m soak $(ARGS)
 
 bench: dev debian  ## CPU, latency and memory beside nginx, HAProxy, Envoy and aiohttp
-	$(BIN)/python -m benchmarks.proxies $(ARGS)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from benchmarks.bodies import PATH
 from benchmarks.process import LOAD_CORE, BenchmarkError, pinned
 
 CONNECTIONS: Final = 32
@@ -26,7 +27,7 @@ class Load(msgspec.Struct, frozen=True):
 
 def closed_loop(port: int, body: Path, seconds: int) -> Load:
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", str(_SCRIPT)]
-    command += [f"http://127.0.0.1:{port}/v1/models/churn:predict", "--", str(body)]
+    command += [f"http://127.0.0.1:{port}{PATH}", "--", str(body)]
     done = subprocess.run(pinned(command, LOAD_CORE), capture_output=True, text=True, timeout=seconds + 30, check=False)
     _, mark, summary = done.stdout.partition(_MARK)
     if not mark:

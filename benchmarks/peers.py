@@ -5,8 +5,8 @@ Each has one worker, keeps its connections to the model, writes no access log, a
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -55,6 +55,31 @@ def serving(peer: Peer, folder: Path, upstream: int, shadow: int | None = None) 
     site = Site(folder, free_port(), free_port(), upstream, shadow)
     with running(peer.command(site), port=site.listen, core=PROXY_CORE, folder=folder) as pid:
         yield Proxy(peer, site, pid)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What is compared: a proxy that forwards, or one that also mirrors."""
+
+    peer: str
+    mirrors: bool
+
+    @property
+    def does(self) -> str:
+        return "mirrors" if self.mirrors else "forwards"
+
+
+@contextmanager
+def serving_both_ways(peers: Sequence[Peer], folder: Path, upstream: int, shadow: int) -> Iterator[dict[Way, Proxy]]:
+    proxies: dict[Way, Proxy] = {}
+    with ExitStack() as stack:
+        for number, peer in enumerate(peers):
+            forwarding = serving(peer, folder / f"forwards-{number}", upstream)
+            proxies[Way(peer.name, mirrors=False)] = stack.enter_context(forwarding)
+            if peer.can_mirror:
+                mirroring = serving(peer, folder / f"mirrors-{number}", upstream, shadow)
+                proxies[Way(peer.name, mirrors=True)] = stack.enter_context(mirroring)
+        yield proxies
 
 
 def _nginx(site: Site) -> list[str]:
