@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from watchtower.http1.refusal import Refusal
 from watchtower.record import BodyNote, Outcome, Role, ShadowOutcome
 
 PREFIX: Final = "watchtower_"
@@ -199,7 +200,7 @@ CLIENT_CONNECTIONS_OPENED: Final = _counter("client_connections_opened", "Connec
 REFUSALS: Final = _counter(
     "refusals",
     "Requests that watchtower answered itself, by reason.",
-    Label("reason", source="the HTTP parser's refusals"),
+    _closed("reason", *Refusal),
 )
 
 BUILD_INFO: Final = _gauge(

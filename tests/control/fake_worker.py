@@ -1,0 +1,38 @@
+"""A worker that speaks the supervisor's protocol and answers every connection with its name; `mood` makes it misbehave."""
+
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+
+
+def main() -> None:
+    plan = json.loads(os.read(0, int.from_bytes(os.read(0, 4))))
+    mood = plan["mood"]
+    if mood == "fails at start":
+        sys.exit(3)
+    wake_read, wake_write = os.pipe()
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN if mood == "deaf" else lambda *_: os.write(wake_write, b"x"))
+    listener = socket.socket(fileno=plan["listen_fd"])
+    listener.listen()
+    listener.setblocking(False)
+    if mood != "never ready":
+        os.write(plan["ready_fd"], b"x")
+    selector = selectors.DefaultSelector()
+    for source in (listener, wake_read, 0):
+        selector.register(source, selectors.EVENT_READ)
+    while True:
+        sources = [key.fileobj for key, _ in selector.select()]
+        if listener in sources:
+            client, _ = listener.accept()
+            client.sendall(plan["process"].encode())
+            client.close()
+        elif 0 in sources or wake_read in sources:
+            return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The sockets that clients connect to: one for each worker's place, made and kept by the supervisor.
+
+Because the supervisor keeps them, the accept queue of a worker that died waits for its replacement, and no connection is
+reset. They are bound here and begin to listen when their worker does, so that none fills before anybody can serve it.
+"""
+
+import socket
+from dataclasses import dataclass
+
+from watchtower.address import Address
+from watchtower.errors import StartError
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    wanted: Address  # as configured
+    sockets: tuple[socket.socket, ...]
+
+    @property
+    def bound(self) -> Address:
+        """In fact: with port 0, the port that the kernel chose."""
+        return Address(*self.sockets[0].getsockname()[:2])
+
+    def resized(self, count: int) -> "Listeners":
+        """As many on the same address. Those in both sets are the same sockets, in the same places."""
+        missing = max(0, count - len(self.sockets))
+        return Listeners(self.wanted, (*self.sockets[:count], *_bound(self.bound, missing)))
+
+    def close_all_but(self, kept: "Listeners | None" = None) -> None:
+        for listener in self.sockets:
+            if kept is None or listener not in kept.sockets:
+                listener.close()
+
+
+def listen_at(address: Address, count: int) -> Listeners:
+    """A fresh set. An address that another program listens at is refused, though SO_REUSEPORT would share it."""
+    if address.port:
+        _open(address, share=False).close()
+    return Listeners(address, tuple(_bound(address, 1))).resized(count)
+
+
+def _bound(address: Address, count: int) -> list[socket.socket]:
+    opened: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            opened.append(_open(address, share=True))  # noqa: PERF401  those before a failure must be closed
+    except StartError:
+        for listener in opened:
+            listener.close()
+        raise
+    return opened
+
+
+def _open(address: Address, *, share: bool) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, target = found[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise _refused(address, error) from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(share))
+        listener.bind(target)
+    except OSError as error:
+        listener.close()
+        raise _refused(address, error) from error
+    return listener
+
+
+def _refused(address: Address, error: OSError) -> StartError:
+    return StartError(f"cannot listen at {address}: {error.strerror or error}")

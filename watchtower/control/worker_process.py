@@ -1,0 +1,111 @@
+"""One worker process as its supervisor sees it.
+
+What the two have agreed on:
+
+- The worker inherits the listening socket of its place (bound; the worker calls listen, and may do so again on a socket
+  that listens already) and a pipe, on which it writes one byte when it accepts connections.
+- Its standard input carries a length of 4 bytes, big-endian, and then its plan; after that it stays open as a life line:
+  its end means that the supervisor is gone, and the worker drains.
+- SIGTERM: drain. SIGUSR1: retire. Both mean: accept what is queued already, close the socket (close, not shut down: others
+  have it too), finish what is in flight, exit with 0.
+- It has a session of its own, so that Control-C at a terminal reaches the supervisor alone.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class WorkerState(StrEnum):
+    STARTING = "starting"
+    READY = "ready"
+    RETIRING = "retiring"
+    WAITING = "waiting"  # for the next start
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What tells one worker from the others."""
+
+    place: int  # 1 to the number of workers; a replacement takes the same one
+    ordinal: int  # never used again while the supervisor lives
+    generation: int  # of the configuration
+    listen_fd: int
+    ready_fd: int
+
+    @property
+    def process(self) -> str:
+        """Its name in metrics' files and the journal's segments."""
+        return f"w{self.ordinal}"
+
+
+class WorkerProcess:
+    def __init__(self, seat: Seat, process: asyncio.subprocess.Process, ready: asyncio.Future[bool]) -> None:
+        self.seat = seat
+        self._process = process
+        self._ready = ready
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_ready(self) -> bool:
+        return self._ready.done() and self._ready.result()
+
+    async def ready(self, deadline: float) -> bool:
+        """Whether it accepts connections within some seconds; one that does not is killed."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self._ready), deadline)
+        if not self.is_ready:
+            self.tell(signal.SIGKILL)
+        return self.is_ready
+
+    def tell(self, what: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            self._process.send_signal(what)
+
+    async def exited(self) -> int:
+        return await self._process.wait()
+
+
+async def spawn(command: Sequence[str], seat: Seat, encode: Callable[[Seat], bytes]) -> WorkerProcess:
+    """Starts a worker for a seat; its `ready_fd` is filled in here."""
+    read_fd, write_fd = os.pipe()
+    seat = Seat(seat.place, seat.ordinal, seat.generation, seat.listen_fd, write_fd)
+    try:
+        plan = encode(seat)
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            pass_fds=(seat.listen_fd, write_fd),
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(read_fd)
+        raise
+    finally:
+        os.close(write_fd)
+    if process.stdin is not None:
+        process.stdin.write(len(plan).to_bytes(4) + plan)
+    return WorkerProcess(seat, process, _first_byte(read_fd))
+
+
+def _first_byte(read_fd: int) -> asyncio.Future[bool]:
+    """True when a byte has come, False when the other end was closed without one."""
+    loop = asyncio.get_running_loop()
+    came = loop.create_future()
+
+    def read() -> None:
+        loop.remove_reader(read_fd)
+        data = os.read(read_fd, 1)
+        os.close(read_fd)
+        if not came.done():
+            came.set_result(bool(data))
+
+    loop.add_reader(read_fd, read)
+    return came
