@@ -1,0 +1,143 @@
+from pathlib import Path
+
+import pytest
+import trustme
+
+from watchtower.config import Config, EndpointConfig, decode, encode, load
+from watchtower.control.settings import AdminSettings, LogSettings
+from watchtower.journal.settings import CaptureSettings
+from watchtower.mirror.settings import HeaderSettings, SampleBySettings, ShadowSettings
+from watchtower.proxy.settings import DrainSettings, KeySettings, ListenSettings, MatchSettings, VariantSettings
+from watchtower.units import Secret
+from watchtower.upstream.settings import PoolSettings, TlsClientSettings
+
+GOOD = Path(__file__).parent / "good"
+ENVIRON = {"WATCHTOWER_ADMIN_TOKEN": "sesame: {open}", "WORKERS": "2"}
+EVERYTHING = Config(
+    listen=ListenSettings(address="[::1]:8080"),
+    admin=AdminSettings(listen="0.0.0.0:9900", token=Secret("sesame"), probe="/v2/health/ready", probe_timeout=0.5),
+    data_dir="/var/lib/watchtower",
+    workers=2,
+    endpoints=(
+        EndpointConfig(
+            name="churn",
+            match=MatchSettings(host="*.example.com", path="/v1"),
+            variants=(
+                VariantSettings(name="blue", url="http://127.0.0.1:8000", weight=95.0),
+                VariantSettings(name="green", url="unix:/run/green.sock", weight=5.0),
+            ),
+            sticky=KeySettings(header="x-user-id"),
+            pool=PoolSettings(max_connections=8, total_timeout=None, keep_alive=0.0),
+            retry="never",
+            rewrite_host=False,
+            max_body=2**30,
+            shadows=(
+                ShadowSettings(
+                    name="on",
+                    url="https://127.0.0.1:8001/models",
+                    sample=0.25,
+                    sample_by=SampleBySettings(cookie="user"),
+                    timeout=90.0,
+                    max_queue=2**24,
+                    headers=HeaderSettings(
+                        add={"x-released": "2026-11-01"}, replace={"x-cost": "${not a variable}"}, drop=("x-debug",)
+                    ),
+                    path="/old=/new",
+                    tls=TlsClientSettings(verify=False),
+                ),
+            ),
+        ),
+        EndpointConfig(name="rest", variants=(VariantSettings(name="only", url="http://127.0.0.1:8002"),)),
+    ),
+    capture=CaptureSettings(
+        sample=0.5,
+        max_body=0,
+        redact=("$.ssn", "$..email"),
+        headers=("user-agent",),
+        retention=1209600.0,
+        fsync="never",
+    ),
+    drain=DrainSettings(deadline=0.0),
+    log=LogSettings(format="json", level="debug"),
+)
+SHORTEST = Config(
+    endpoints=(EndpointConfig(name="churn", variants=(VariantSettings(name="blue", url="http://127.0.0.1:8000"),)),)
+)
+
+
+def test_every_key_is_read_as_its_type() -> None:
+    assert load(GOOD / "everything.yaml", {"WATCHTOWER_ADMIN_TOKEN": "sesame", "WORKERS": "2"}) == EVERYTHING
+
+
+def test_one_endpoint_with_one_variant_is_a_configuration() -> None:
+    assert load(GOOD / "shortest.yaml", {}) == SHORTEST
+
+
+def test_an_alias_stands_for_what_it_names() -> None:
+    churn, fraud = load(GOOD / "shared.yaml", {}).endpoints
+
+    assert churn.variants == fraud.variants
+
+
+@pytest.mark.parametrize("config", [EVERYTHING, SHORTEST])
+def test_a_worker_reads_what_the_supervisor_wrote(config: Config) -> None:
+    assert config == decode(encode(config))
+
+
+def test_a_secret_reaches_a_worker_as_a_secret() -> None:
+    token = decode(encode(EVERYTHING)).admin.token
+
+    assert Secret("sesame") == token
+    assert "sesame" not in f"{token} {token!r}"
+
+
+def test_a_configuration_prints_without_its_secrets() -> None:
+    assert "sesame" not in repr(EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("${PLACE}", "here"),
+        ("a/${PLACE}/b", "a/here/b"),
+        ("'${PLACE}'", "here"),
+        ('"${PLACE}"', "here"),
+        ("${NOWHERE:-there}", "there"),
+        ("${EMPTY:-there}", "there"),
+        ("${PLACE:-there}", "here"),
+        ("$${PLACE}", "${PLACE}"),
+        ("$PLACE", "$PLACE"),
+        ("${YAML}", "{a: [b]}  # c"),
+        ("${NESTED}", "${PLACE}"),
+    ],
+)
+def test_the_environment_is_read_once_and_as_text(tmp_path: Path, text: str, expected: str) -> None:
+    environ = {"PLACE": "here", "EMPTY": "", "YAML": "{a: [b]}  # c", "NESTED": "${PLACE}"}
+    file = tmp_path / "watchtower.yaml"
+    file.write_text(f"data_dir: {text}\n{(GOOD / 'shortest.yaml').read_text()}", encoding="utf-8")
+
+    assert expected == load(file, environ).data_dir
+
+
+@pytest.mark.parametrize("text", ["on", "08", "1e3", "2026-11-01", "1_000", "0x10", "Yes"])
+def test_a_text_is_what_was_written(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "watchtower.yaml"
+    file.write_text(f"data_dir: {text}\n{(GOOD / 'shortest.yaml').read_text()}", encoding="utf-8")
+
+    assert text == load(file, {}).data_dir
+
+
+def test_an_empty_variable_is_nothing_where_nothing_will_do(tmp_path: Path) -> None:
+    file = tmp_path / "watchtower.yaml"
+    file.write_text(f"admin: {{token: ${{TOKEN}}}}\n{(GOOD / 'shortest.yaml').read_text()}", encoding="utf-8")
+
+    assert load(file, {"TOKEN": ""}).admin.token is None
+
+
+def test_certificates_that_belong_together_are_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path("authority.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path("chain.pem")
+
+    assert getattr(load(GOOD / "tls.yaml", {}).listen.tls, "cert", None) == "chain.pem"
