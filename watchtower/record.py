@@ -71,12 +71,13 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     variant: str  # of a shadow's exchange: the shadow's name
     outcome: Outcome | ShadowOutcome | str
     started_ns: int  # wall clock, nanoseconds since 1970
-    queue_ns: int  # request's head read → a connection was free or begun
-    connect_ns: int  # that → connected (0 on a kept connection)
-    first_byte_ns: int  # request's head read → first byte of the answer
-    total_ns: int  # request's head read → end, whichever way it ended
+    # Durations begin when the request's head was read; a shadow's when it left the shadow's queue.
+    queue_ns: int  # until a connection was free or begun; a shadow's time in the queue before
+    connect_ns: int  # of that, connecting (0 on a kept connection)
+    first_byte_ns: int  # until the first byte of the answer
+    total_ns: int  # until the end, whichever way it ended
     parts: int  # of the answer's body, as they arrived
-    first_part_ns: int  # request's head read → first and last part
+    first_part_ns: int
     last_part_ns: int
     method: bytes
     target: bytes
@@ -96,3 +97,21 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     test_run: bytes = b""  # x-watchtower-test, when this is test traffic
     traceparent: bytes = b""
     reason: str = ""  # why, when watchtower answered in the upstream's place
+
+
+class KeptRequest(msgspec.Struct, frozen=True):
+    """A client's request as the proxy hands it to the mirror, once for each request that an endpoint took."""
+
+    request_id: bytes
+    method: bytes
+    target: bytes
+    host: bytes
+    lines: list[bytes]  # header lines that pass a hop, `Name: value`
+    own_lines: bytes  # what the proxy added: X-Forwarded-*, the request id
+    noted: dict[bytes, bytes]  # values by lower-case name
+    parts: list[bytes] | None  # the body, None when it is longer than anybody keeps
+    size: int
+    read_ns: int  # monotonic, when its head was read
+    is_whole: bool  # False: it never arrived whole, or was refused
+    is_upgrade: bool
+    is_captured: bool  # the primary's record is in the journal: so is the shadow's

@@ -81,6 +81,7 @@ class RequestReader:
         "_rules",
         "_target",
         "is_mid_head",
+        "is_refused",
         "is_spent",
         "requests",
     )
@@ -92,6 +93,7 @@ class RequestReader:
         self._parser = HttpRequestParser(self)
         self.requests: deque[Request] = deque()
         self.is_spent = False  # no further request will be read from this connection
+        self.is_refused = False  # because what came is not a request
         self.is_mid_head = False  # a head has begun to arrive
         self._current: Request | None = None  # whose body is arriving
         self._target = b""
@@ -309,7 +311,7 @@ class RequestReader:
         return not self.is_spent
 
     def _refuse(self, refusal: Refusal) -> None:
-        self.is_spent = True
+        self.is_spent = self.is_refused = True
         self.is_mid_head = False
         request = self._current
         if request is None:

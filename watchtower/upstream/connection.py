@@ -43,7 +43,7 @@ class Owner(Protocol):
 
 
 class UpstreamConnection(asyncio.Protocol):
-    __slots__ = ("_owner", "caller", "idle_since", "is_fresh", "reader", "transport", "tunnel")
+    __slots__ = ("_owner", "caller", "has_heard", "idle_since", "is_fresh", "reader", "transport", "tunnel")
 
     def __init__(self, owner: Owner, rules: Rules) -> None:
         self._owner = owner
@@ -51,11 +51,13 @@ class UpstreamConnection(asyncio.Protocol):
         self.caller: Caller | None = None
         self.transport: asyncio.Transport
         self.is_fresh = True  # has not answered yet
+        self.has_heard = False  # a byte of the answer to the current request
         self.idle_since = 0.0
         self.tunnel: asyncio.Protocol | None = None  # takes over after a 101
 
     def send(self, head: bytes, *, is_head: bool) -> None:
         """Begin a request; parts of its body follow through `transport`."""
+        self.has_heard = False
         self.reader.expect(is_head=is_head)
         self.transport.write(head)
 
@@ -72,6 +74,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.caller is not None:
+            self.has_heard = True
             self.reader.feed(data)
             self.caller.answered()
         elif self.tunnel is not None:

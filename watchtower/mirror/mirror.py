@@ -1,0 +1,84 @@
+"""The shadows of one endpoint, and the records of what they answered."""
+
+from collections.abc import Callable, Sequence
+from time import monotonic_ns
+
+from watchtower.clock import Clock
+from watchtower.journal.capture import Capture
+from watchtower.mirror.call import ShadowCall
+from watchtower.mirror.shadow import Shadow
+from watchtower.record import NEVER, BodyNote, Exchange, KeptRequest, Role, ShadowOutcome
+
+
+class Mirror:
+    def __init__(self, endpoint: str, shadows: Sequence[Shadow]) -> None:
+        self.endpoint = endpoint
+        self.shadows = shadows
+        self.keep = max((shadow.max_body for shadow in shadows), default=0)
+
+    def offer(self, request: KeptRequest) -> None:
+        for shadow in self.shadows:
+            shadow.offer(request)
+
+    def close(self) -> None:
+        for shadow in self.shadows:
+            shadow.close()
+
+
+class ShadowRecorder:
+    """Writes a shadow's exchange; the request's body stands with the primary's and is not kept twice."""
+
+    def __init__(self, endpoint: str, capture: Capture, journal: Callable[[Exchange], None], clock: Clock) -> None:
+        self._endpoint = endpoint
+        self._capture = capture
+        self._journal = journal
+        self._clock = clock
+
+    def record(self, shadow: Shadow, call: ShadowCall, outcome: ShadowOutcome) -> None:
+        request, answer, capture = call.request, call.answer, self._capture
+        answer_noted = answer.noted if answer is not None else {}
+        response_type = answer_noted.get(b"content-type", b"")
+        body, note, encoding = capture.body(
+            call.kept, call.answer_size, response_type, answer_noted.get(b"content-encoding", b"")
+        )
+        ended_ns = call.ended_ns if call.ended_ns != NEVER else monotonic_ns()
+        start_ns = call.started_ns if call.started_ns != NEVER else ended_ns
+        wait_ns = call.connected_ns - start_ns if call.connected_ns != NEVER else 0
+        self._journal(
+            Exchange(
+                request.request_id,
+                Role.SHADOW,
+                self._endpoint,
+                shadow.name,
+                outcome,
+                self._clock.wall_ns() - self._clock.monotonic_ns() + start_ns,
+                start_ns - request.read_ns + (0 if call.was_fresh else wait_ns),
+                wait_ns if call.was_fresh else 0,
+                _since(start_ns, call.first_byte_ns),
+                ended_ns - start_ns,
+                call.part_count,
+                _since(start_ns, call.first_part_ns),
+                _since(start_ns, call.last_part_ns),
+                request.method,
+                request.target,
+                answer.status if answer is not None else 0,
+                request.noted.get(b"content-type", b""),
+                request.noted.get(b"content-encoding", b""),
+                response_type,
+                encoding,
+                request.size,
+                call.answer_size,
+                BodyNote.NOT_KEPT if request.size else BodyNote.NONE,
+                note,
+                (),
+                capture.headers(answer_noted),
+                b"",
+                body,
+                request.noted.get(b"x-watchtower-test", b""),
+                request.noted.get(b"traceparent", b""),
+            )
+        )
+
+
+def _since(start_ns: int, moment_ns: int) -> int:
+    return moment_ns if moment_ns == NEVER else moment_ns - start_ns

@@ -1,0 +1,451 @@
+"""One request on its way to the upstream, and the answer on its way back.
+
+The client's side tells it that more of the request has come, the upstream's connection that more of the answer has; each
+part is passed on as it comes, and a side that cannot take more stops the reading on the other. A flow ends exactly once,
+in `_end`, with one outcome; the journal, the metrics and the mirror hear of it outside the client's time.
+"""
+
+import asyncio
+from time import monotonic_ns
+from typing import Final, Protocol
+
+from watchtower.http1.refusal import ANSWERS, Refusal, problem
+from watchtower.http1.request import Request
+from watchtower.http1.response import Answer
+from watchtower.http1.write import (
+    answer_head,
+    chunk,
+    chunks,
+    forwarded_lines,
+    interim_head,
+    last_chunk,
+    request_head,
+    switching_head,
+)
+from watchtower.proxy.endpoint import Endpoint, Variant
+from watchtower.proxy.hub import Hub
+from watchtower.proxy.tunnel import Side, Tunnel
+from watchtower.record import NEVER, Outcome
+from watchtower.upstream.address import Address
+from watchtower.upstream.connection import Failure, UpstreamConnection
+from watchtower.upstream.pool import Wait
+
+FOREVER: Final = float("inf")
+# Bytes of a request that wait for their upstream before the client is no longer read.
+READ_AHEAD: Final = 64 * 1024
+
+_FAILURES: Final = {
+    Failure.CONNECT_FAILED: (Refusal.UPSTREAM_CONNECT_FAILED, Outcome.CONNECT_FAILED),
+    Failure.RESET: (Refusal.UPSTREAM_RESET, Outcome.RESET),
+    Failure.TIMED_OUT: (Refusal.UPSTREAM_TIMED_OUT, Outcome.TIMED_OUT),
+    Failure.BAD_ANSWER: (Refusal.UPSTREAM_BAD_ANSWER, Outcome.BAD_ANSWER),
+}
+
+
+class Client(Protocol):
+    """The connection that the request came by."""
+
+    transport: asyncio.Transport
+    peer: bytes
+    scheme: bytes
+    tunnel: Side | None
+
+    def pace(self) -> None:
+        """Stop or go on reading, as the flow can take more or not."""
+
+    def take_rest(self) -> bytes:
+        """What came behind a request to upgrade."""
+
+    def flow_ended(self, *, keep: bool) -> None: ...
+
+
+class Ledger(Protocol):
+    """Who keeps account of flows."""
+
+    def request_sent(self, flow: "Flow") -> None:
+        """The whole request is on its way to the upstream."""
+
+    def ended(self, flow: "Flow") -> None: ...
+
+
+class Flow:
+    # Most flows change few of these; the class holds the values that they begin with.
+    variant: Variant | None = None
+    deadline = FOREVER
+    own_lines = b""
+    wait_ns = 0  # from the head to a connection
+    was_fresh = False  # that connection was made for this request
+    sent_ns = NEVER
+    last_arrival_ns = NEVER  # of a part of the answer
+    first_byte_ns = NEVER
+    first_part_ns = NEVER
+    last_part_ns = NEVER
+    ended_ns = NEVER
+    part_count = 0
+    status = 0
+    request_size = 0
+    response_size = 0
+    is_kept_whole = True
+    answer: Answer | None = None
+    outcome: Outcome | None = None
+    reason = ""
+    is_mirrored = False
+    _connection: UpstreamConnection | None = None
+    _address: Address  # the variant's
+    _total_deadline = FOREVER
+    _client_keeps = False
+    _has_retried = False
+    _is_client_slow = False
+    _is_upstream_slow = False
+
+    def __init__(
+        self, hub: Hub, ledger: Ledger, client: Client, request: Request, request_id: bytes, endpoint: Endpoint
+    ) -> None:
+        self.read_ns = monotonic_ns()
+        self._hub = hub
+        self._ledger = ledger
+        self._client = client
+        self.request = request
+        self.request_id = request_id
+        self.endpoint = endpoint
+        self.request_kept: list[bytes] = []
+        self.answer_kept: list[bytes] = []
+
+    def begin(self) -> None:
+        endpoint, request = self.endpoint, self.request
+        settings = endpoint.settings
+        endpoint.in_flight += 1
+        self._hub.sweep.watch(self)
+        if endpoint.in_flight > settings.max_in_flight:
+            self.refuse(Refusal.TOO_MANY_IN_FLIGHT)
+            return
+        if settings.max_body is not None and request.length > settings.max_body:
+            self.refuse(Refusal.BODY_TOO_LARGE)
+            return
+        if settings.pool.total_timeout is not None:
+            self._total_deadline = self._hub.sweep.now + settings.pool.total_timeout
+        self.own_lines = (
+            forwarded_lines(request, self._client.peer, self._client.scheme) + b"\r\nx-request-id: " + self.request_id
+        )
+        variant = self.variant = endpoint.choose(request)
+        self._address = variant.pool.address
+        taken = variant.pool.take(self)
+        if isinstance(taken, UpstreamConnection):
+            self._connection = taken
+            self._send(taken)
+        elif taken is Wait.FULL:
+            self.refuse(Refusal.TOO_MANY_WAITING)
+        else:
+            self._expire_after(settings.pool.first_byte_timeout)
+
+    @property
+    def is_congested(self) -> bool:
+        """More of the request would have to wait here."""
+        if self._connection is not None:
+            return self._is_upstream_slow
+        return sum(map(len, self.request.parts)) > READ_AHEAD
+
+    # The client's side.
+
+    def request_arrived(self) -> None:
+        """More of the request's body has come, or its end, or what shows that it has no good end."""
+        if self.request.refusal is not None:
+            self.refuse(self.request.refusal)
+        elif self._connection is not None and self.sent_ns == NEVER:
+            self._forward_body(self._connection)
+
+    def client_left(self) -> None:
+        """RFC 9110 gives no way to tell the upstream but closing; it should not work for nobody."""
+        self._drop_connection()
+        self._end(Outcome.CANCELLED, keep=False)
+
+    def client_writable(self, is_writable: bool) -> None:
+        self._is_client_slow = not is_writable
+        if self._connection is None:
+            return
+        if is_writable:
+            self._connection.transport.resume_reading()
+            self._expire_after(self.endpoint.settings.pool.idle_timeout)
+        else:
+            self._connection.transport.pause_reading()
+            self._expire_after(self._hub.limits.body_timeout)
+
+    # The upstream's side: the methods of a Caller.
+
+    def connected(self, connection: UpstreamConnection) -> None:
+        if self.outcome is not None and self.variant is not None:  # it came too late
+            self.variant.pool.release(connection)
+            return
+        self._connection = connection
+        self.was_fresh = connection.is_fresh
+        self.wait_ns = monotonic_ns() - self.read_ns
+        self._send(connection)
+        self._client.pace()
+
+    def upstream_writable(self, is_writable: bool) -> None:
+        self._is_upstream_slow = not is_writable
+        self._client.pace()
+        if not is_writable:
+            self._expire_after(self.endpoint.settings.pool.idle_timeout)
+
+    def answered(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        now = self.last_arrival_ns = monotonic_ns()
+        reader = connection.reader
+        if reader.is_broken:
+            self._fail(Failure.BAD_ANSWER)
+            return
+        if reader.interim:
+            self._pass_interim(connection)
+        answer = reader.answer
+        if answer is None:
+            return
+        out: list[bytes] = []
+        if self.answer is None:
+            if answer.status == 101:
+                self._become_tunnel(connection, answer)
+                return
+            self._pass_head(answer, now, out)
+        if answer.parts:
+            self._pass_parts(answer, now, out)
+        if answer.is_complete:
+            self._pass_end(answer, connection, out)
+        else:
+            self._client.transport.writelines(out)
+            self._expire_after(self.endpoint.settings.pool.idle_timeout)
+
+    def failed(self, failure: Failure) -> None:
+        connection, self._connection = self._connection, None
+        if self.outcome is not None:
+            return
+        if (
+            failure is Failure.RESET
+            and connection is not None
+            and not connection.is_fresh
+            and not connection.has_heard
+            and self._can_send_again()
+        ):
+            self._send_again()
+        else:
+            self._fail(failure)
+
+    def overdue(self) -> None:
+        """The deadline passed: whose it was is seen from what we waited for."""
+        if self._connection is None:
+            if self.variant is not None and self.variant.pool.connecting:
+                self._fail(Failure.TIMED_OUT)
+            else:
+                self.refuse(Refusal.TOO_MANY_WAITING)
+        elif self._is_client_slow:
+            self._client.transport.abort()
+            self.client_left()
+        elif self.sent_ns == NEVER and not self._is_upstream_slow:
+            self.refuse(Refusal.BODY_TIMEOUT)
+        else:
+            self._fail(Failure.TIMED_OUT)
+
+    # Sending the request.
+
+    def _send(self, connection: UpstreamConnection) -> None:
+        request, address = self.request, self._address
+        lines = request.lines
+        if request.upgrade is not None:
+            lines = [*lines, b"Connection: Upgrade", b"Upgrade: " + request.upgrade]
+        head = request_head(
+            request.method,
+            address.prefix + request.target if address.prefix else request.target,
+            address.authority if self.endpoint.settings.rewrite_host else request.host or address.authority,
+            lines,
+            self.own_lines,
+            length=request.length,
+            is_chunked=request.is_chunked,
+        )
+        connection.send(head, is_head=request.method == b"HEAD")
+        self._forward_body(connection)
+
+    def _forward_body(self, connection: UpstreamConnection) -> None:
+        request = self.request
+        parts = request.parts
+        if parts:
+            request.parts = []
+            self._keep(parts)
+            limit = self.endpoint.settings.max_body
+            if limit is not None and self.request_size > limit:
+                self.refuse(Refusal.BODY_TOO_LARGE)
+                return
+            if request.is_chunked:
+                connection.transport.write(chunks(parts))
+            elif len(parts) == 1:
+                connection.transport.write(parts[0])
+            else:
+                connection.transport.writelines(parts)
+        if request.is_complete:
+            if request.is_chunked:
+                connection.transport.write(last_chunk(request.trailers))
+            self.sent_ns = monotonic_ns()
+            self._expire_after(self.endpoint.settings.pool.first_byte_timeout)
+            self._ledger.request_sent(self)
+        else:
+            self._expire_after(self._hub.limits.body_timeout)
+
+    def _keep(self, parts: list[bytes]) -> None:
+        self.request_size += sum(map(len, parts))
+        if not self.is_kept_whole:
+            return
+        self.request_kept += parts
+        if self.request_size > self.endpoint.keep:
+            self.is_kept_whole = False
+            self.request_kept = [b"".join(self.request_kept)[: self._hub.capture_body]]
+
+    def _can_send_again(self) -> bool:
+        return (
+            not self._has_retried
+            and self.is_kept_whole
+            and self.request.upgrade is None
+            and self.endpoint.may_retry(self.request.method)
+        )
+
+    def _send_again(self) -> None:
+        variant = self.variant
+        if variant is None:
+            return
+        self._has_retried = True
+        variant.cells.retries.inc()
+        self.request.parts = self.request_kept + self.request.parts
+        self.request_kept = []
+        self.request_size = 0
+        self.sent_ns = NEVER
+        self._is_upstream_slow = False
+        variant.pool.take_fresh(self)
+        self._expire_after(self.endpoint.settings.pool.first_byte_timeout)
+
+    # Passing the answer on.
+
+    def _pass_interim(self, connection: UpstreamConnection) -> None:
+        interim, connection.reader.interim = connection.reader.interim, []
+        if self.request.is_http11 and self.answer is None:  # RFC 9110 section 15.2: never to an HTTP/1.0 client
+            for answer in interim:
+                if answer.status != 100 or b"expect" in self.request.noted:
+                    self._client.transport.write(interim_head(answer))
+
+    def _pass_head(self, answer: Answer, now: int, out: list[bytes]) -> None:
+        request, variant = self.request, self.variant
+        self.answer = answer
+        self.first_byte_ns = now
+        self.status = answer.status
+        self._client_keeps = (
+            request.keep_alive
+            and not self._hub.is_draining
+            and (request.is_http11 or not answer.has_body or answer.length is not None)
+        )
+        own = b"x-request-id: " + self.request_id
+        out.append(
+            answer_head(
+                answer,
+                own + variant.answer_line if variant is not None else own,
+                to_http11=request.is_http11,
+                keep_alive=self._client_keeps,
+            )
+        )
+
+    def _pass_parts(self, answer: Answer, now: int, out: list[bytes]) -> None:
+        parts, answer.parts = answer.parts, []
+        if self.part_count == 0:
+            self.first_part_ns = now
+        self.last_part_ns = now
+        self.part_count += len(parts)
+        is_framed = (answer.is_chunked or answer.ends_with_connection) and self.request.is_http11
+        for part in parts:
+            if self.response_size < self._hub.capture_body:
+                self.answer_kept.append(part)
+            self.response_size += len(part)
+            out.append(chunk(part) if is_framed else part)
+
+    def _pass_end(self, answer: Answer, connection: UpstreamConnection, out: list[bytes]) -> None:
+        request = self.request
+        if answer.has_body and (answer.is_chunked or answer.ends_with_connection) and request.is_http11:
+            out.append(last_chunk(answer.trailers))
+        transport = self._client.transport
+        if len(out) == 2 and self.response_size < READ_AHEAD:
+            transport.write(out[0] + out[1])  # one small copy is cheaper than two buffers
+        else:
+            transport.writelines(out)
+        self._connection = None
+        if self._is_client_slow:
+            connection.transport.resume_reading()  # its next user is another client
+        if self.variant is not None and request.is_complete:
+            self.variant.pool.release(connection)
+        else:
+            connection.abort()  # the upstream answered before it had the whole request
+        outcome = Outcome.ERROR_STATUS if answer.status >= 400 else Outcome.ANSWERED
+        self._end(outcome, keep=self._client_keeps and request.is_complete)
+
+    def _become_tunnel(self, connection: UpstreamConnection, answer: Answer) -> None:
+        if self.request.upgrade is None:
+            self._fail(Failure.BAD_ANSWER)
+            return
+        client = self._client
+        self.answer = answer
+        self.status = 101
+        self.first_byte_ns = self.last_arrival_ns
+        self.deadline = FOREVER
+        self.endpoint.upgrades.inc()
+        self._hub.tunnels.add(1)
+        tunnel = Tunnel(client.transport, connection.transport, self._tunnel_ended)
+        connection.caller, connection.tunnel = None, tunnel.upstream
+        client.tunnel = tunnel.client
+        own = b"x-request-id: " + self.request_id
+        if self.variant is not None:
+            own += self.variant.answer_line
+        client.transport.write(switching_head(answer, own) + connection.reader.rest)
+        connection.transport.write(client.take_rest())
+
+    def _tunnel_ended(self) -> None:
+        self._connection = None
+        self._hub.tunnels.add(-1)
+        self._end(Outcome.UPGRADED, keep=False)
+
+    # Ends.
+
+    def refuse(self, refusal: Refusal, outcome: Outcome = Outcome.REFUSED) -> None:
+        """Answer in the upstream's place; where its answer has begun, there is nothing left but to close."""
+        self.reason = refusal.value
+        self._hub.refused(refusal)
+        self._drop_connection()
+        request = self.request
+        if self.answer is not None:
+            self._client.transport.close()
+            self._end(outcome, keep=False)
+            return
+        keep = request.is_complete and request.keep_alive and request.refusal is None and not self._hub.is_draining
+        self.status = ANSWERS[refusal][0]
+        self._client.transport.write(
+            problem(refusal, self.request_id, close=not keep, bodiless=request.method == b"HEAD")
+        )
+        self._end(outcome, keep=keep)
+
+    def _fail(self, failure: Failure) -> None:
+        self.refuse(*_FAILURES[failure])
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+        elif self.variant is not None:
+            self.variant.pool.forget(self)
+
+    def _expire_after(self, seconds: float) -> None:
+        deadline = self._hub.sweep.now + seconds
+        self.deadline = min(self._total_deadline, deadline)
+
+    def _end(self, outcome: Outcome, *, keep: bool) -> None:
+        if self.outcome is not None:
+            return
+        self.outcome = outcome
+        self.ended_ns = monotonic_ns()
+        self.endpoint.in_flight -= 1
+        self._hub.sweep.forget(self)
+        self._ledger.ended(self)
+        self._client.flow_ended(keep=keep)
