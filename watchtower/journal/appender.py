@@ -143,9 +143,8 @@ class Appender:
     def _create(self) -> _Open:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         known = (segment.sequence for segment in segments(self._directory) if segment.stream == self._stream)
-        self._sequence = max(self._sequence, *known, 0) + 1
-        segment = Segment.named(self._directory, self._stream, self._sequence)
-        head = encode_head(SegmentHead(self._stream, self._sequence, self._clock.wall_ns()))
+        segment = Segment.named(self._directory, self._stream, max(self._sequence, *known, 0) + 1)
+        head = encode_head(SegmentHead(self._stream, segment.sequence, self._clock.wall_ns()))
         # It gets its name once it is held and has its head, so that no reader takes it for one that was left.
         temporary = segment.path.with_name(f".{segment.path.name}{TEMPORARY}")
         file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
@@ -160,6 +159,7 @@ class Appender:
             with suppress(OSError):
                 temporary.unlink()
             raise
+        self._sequence = segment.sequence
         if self._sync_after is not None:
             sync_directory(self._directory)
         age_ns = round(self._settings.segment_age * SECOND)

@@ -5,6 +5,7 @@ exclusive `flock` on it, which the kernel gives back however the writer ends; a 
 """
 
 import fcntl
+import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -31,6 +32,16 @@ class Segment:
         return cls(stream, sequence, directory / f"{stream}.{sequence:08}.wtj")
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A segment as it lies on the disk."""
+
+    segment: Segment
+    size: int
+    written_ns: int  # wall clock, of the last append
+    is_held: bool  # a writer may still append
+
+
 def segments(directory: Path) -> list[Segment]:
     """By stream and sequence. A folder that is not there holds none."""
     try:
@@ -38,6 +49,14 @@ def segments(directory: Path) -> list[Segment]:
     except FileNotFoundError:
         return []
     return sorted(Segment(match["stream"], int(match["sequence"]), directory / match[0]) for match in matches if match)
+
+
+def survey(directory: Path) -> Iterator[Stored]:
+    for segment in segments(directory):
+        with suppress(FileNotFoundError), segment.path.open("rb") as file:
+            held = is_held(file.fileno())
+            status = os.fstat(file.fileno())
+            yield Stored(segment, status.st_size, status.st_mtime_ns, held)
 
 
 def hold(file: int) -> None:
