@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Final
 
 from watchtower.http1.refusal import Refusal
+from watchtower.journal.appender import DropReason
+from watchtower.journal.retention import RemovalReason
 from watchtower.record import BodyNote, Outcome, Role, ShadowOutcome
 
 PREFIX: Final = "watchtower_"
@@ -170,9 +172,14 @@ SHADOW_BREAKER_STATE: Final = _gauge(
     across=Across.MAX,
 )
 
-JOURNAL_RECORDS: Final = _counter("journal_records", "Records written.", _closed("role", *Role))
+JOURNAL_RECORDS: Final = _counter("journal_records", "Records offered to the journal.", _closed("role", *Role))
+JOURNAL_SAMPLED_OUT: Final = _counter("journal_sampled_out", "Exchanges that capture.sample left out.")
+JOURNAL_WRITTEN: Final = _counter("journal_written", "Records written.")
+JOURNAL_UNSYNCED: Final = _counter(
+    "journal_unsynced", "Records that were written, but that a failed fsync left in doubt."
+)
 JOURNAL_DROPPED: Final = _counter(
-    "journal_dropped", "Records that could not be written, by reason.", Label("reason", source="the journal's writer")
+    "journal_dropped", "Records that could not be written, by reason.", _closed("reason", *DropReason)
 )
 JOURNAL_BYTES: Final = _counter("journal_bytes", "Bytes of records written.", unit=Unit.BYTES)
 JOURNAL_BODIES: Final = _counter(
@@ -189,10 +196,10 @@ JOURNAL_LAG: Final = _gauge(
 )
 JOURNAL_DISK_BYTES: Final = _gauge("journal_disk_bytes", "Bytes of the journal's segments on disk.", unit=Unit.BYTES)
 JOURNAL_REMOVED_SEGMENTS: Final = _counter(
-    "journal_removed_segments", "Segments removed by retention.", _closed("reason", "age", "size")
+    "journal_removed_segments", "Segments removed by retention.", _closed("reason", *RemovalReason)
 )
 JOURNAL_REMOVED_UNREAD: Final = _counter(
-    "journal_removed_unread", "Segments removed before the analyst had read them, because the disk budget demanded it."
+    "journal_removed_unread", "Records removed before the analyst had read them, because the disk budget demanded it."
 )
 
 CLIENT_CONNECTIONS: Final = _gauge("client_connections", "Connections of clients open now.")

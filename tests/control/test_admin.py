@@ -1,0 +1,256 @@
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from openapi_spec_validator import validate
+
+from watchtower.address import Address
+from watchtower.control.admin import AdminParts, admin_app, start_admin
+from watchtower.control.generation import WorkerStatus
+from watchtower.control.openapi import OPERATIONS, openapi
+from watchtower.control.supervisor import ReloadStatus
+from watchtower.control.views import EndpointView, MatchView, ShadowView, VariantView
+from watchtower.control.worker_process import WorkerState
+from watchtower.errors import StartError
+from watchtower.metrics.catalogue import JOURNAL_BYTES, REQUEST_OUTCOMES, SHADOW_OUTCOMES
+from watchtower.metrics.cells import Cells
+from watchtower.units import Secret
+
+CHURN = EndpointView(
+    name="churn",
+    match=MatchView(host="*", path="/"),
+    variants=[
+        VariantView(name="blue", url="http://127.0.0.1:8000", weight=95.0),
+        VariantView(name="green", url="http://127.0.0.1:8002", weight=5.0),
+    ],
+    shadows=[ShadowView(name="v2", url="http://127.0.0.1:8001")],
+)
+WEIGHTS = "/api/v1/endpoints/churn/weights"
+
+
+def parts_in(directory: Path, token: Secret | None = None) -> AdminParts:
+    return AdminParts(
+        token=token,
+        metrics_directory=directory,
+        routes_file=directory / "routes.json",
+        endpoints=lambda: [CHURN],
+        workers=lambda: [WorkerStatus(1, 1, WorkerState.READY, 2, 7, None)],
+        last_reload=lambda: ReloadStatus(12.0, False, ("a mistake",)),
+        is_draining=lambda: False,
+        take_census=lambda: None,
+    )
+
+
+class Client:
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, str, Any]:
+        """Status, content type, and the body: decoded when it is JSON."""
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        async with self._session.request(method, path, data=data, headers=headers) as answer:
+            text = await answer.text()
+            kind = answer.content_type
+            return answer.status, kind, json.loads(text) if kind.endswith("json") and text else text
+
+
+@asynccontextmanager
+async def serving(parts: AdminParts) -> AsyncIterator[Client]:
+    runner = await start_admin(admin_app(parts), Address("127.0.0.1", 0))
+    host, port = runner.addresses[0][:2]
+    async with aiohttp.ClientSession(f"http://{host}:{port}") as session:
+        yield Client(session)
+    await runner.cleanup()
+
+
+async def test_it_is_alive(tmp_path: Path) -> None:
+    async with serving(parts_in(tmp_path)) as client:
+        assert await client.ask("GET", "/healthz") == (200, "application/json", {"status": "alive"})
+
+
+async def test_readiness_says_what_is_not_ready(tmp_path: Path) -> None:
+    starting = replace(parts_in(tmp_path), workers=lambda: [WorkerStatus(1, 1, WorkerState.STARTING, 0, 1, 9)])
+
+    async with serving(starting) as client:
+        status, _, body = await client.ask("GET", "/readyz")
+
+    assert (status, body) == (503, {"is_ready": False, "waiting_for": ["worker 1: starting"]})
+
+
+async def test_readiness_is_ready(tmp_path: Path) -> None:
+    async with serving(parts_in(tmp_path)) as client:
+        status, _, body = await client.ask("GET", "/readyz")
+
+    assert (status, body) == (200, {"is_ready": True, "waiting_for": []})
+
+
+async def test_metrics_are_prometheus_text(tmp_path: Path) -> None:
+    Cells(tmp_path, "w1").counter(JOURNAL_BYTES).inc(5)
+
+    async with serving(parts_in(tmp_path)) as client:
+        status, kind, body = await client.ask("GET", "/metrics")
+
+    assert (status, kind) == (200, "text/plain")
+    assert "\nwatchtower_journal_bytes_total 5.0\n" in body
+
+
+async def test_metrics_are_openmetrics_for_those_who_ask(tmp_path: Path) -> None:
+    async with serving(parts_in(tmp_path)) as client:
+        _, kind, body = await client.ask("GET", "/metrics", Accept="application/openmetrics-text; version=1.0.0")
+
+    assert kind == "application/openmetrics-text"
+    assert body.endswith("# EOF\n")
+
+
+async def test_status_tells_what_was_counted(tmp_path: Path) -> None:
+    cells = Cells(tmp_path, "w1")
+    cells.counter(REQUEST_OUTCOMES, "churn", "blue", "answered").inc(3)
+    cells.counter(REQUEST_OUTCOMES, "churn", "green", "reset").inc(1)
+    cells.counter(SHADOW_OUTCOMES, "churn", "v2", "queue_full").inc(4)
+
+    async with serving(parts_in(tmp_path)) as client:
+        _, _, body = await client.ask("GET", "/api/v1/status")
+
+    assert body["endpoints"] == [
+        {"name": "churn", "requests": 4, "outcomes": {"answered": 3, "reset": 1}, "shadows": {"v2": {"queue_full": 4}}}
+    ]
+    assert body["last_reload"] == {"at": 12.0, "is_adopted": False, "mistakes": ["a mistake"]}
+    assert [(worker["place"], worker["state"], worker["restarts"]) for worker in body["workers"]] == [(1, "ready", 2)]
+
+
+async def test_weights_are_the_configurations_until_they_are_changed(tmp_path: Path) -> None:
+    async with serving(parts_in(tmp_path)) as client:
+        _, _, body = await client.ask("GET", WEIGHTS)
+
+    assert body == {"weights": {"blue": 95.0, "green": 5.0}, "is_override": False}
+
+
+async def test_changed_weights_are_shown_everywhere_and_outlive_a_restart(tmp_path: Path) -> None:
+    async with serving(parts_in(tmp_path)) as client:
+        changed = await client.ask("PUT", WEIGHTS, {"weights": {"green": 10}})
+    async with serving(parts_in(tmp_path)) as client:
+        _, _, after = await client.ask("GET", WEIGHTS)
+        _, _, listed = await client.ask("GET", "/api/v1/endpoints")
+
+    expected = {"weights": {"blue": 95.0, "green": 10.0}, "is_override": True}
+    assert changed == (200, "application/json", expected)
+    assert after == expected
+    assert [variant["weight"] for variant in listed["endpoints"][0]["variants"]] == [95.0, 10.0]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        ({"weights": {"red": 1}}, 400, "no variant red; there are blue, green"),
+        ({"weights": {"blue": 0, "green": 0}}, 400, "the weights of all variants together must be more than 0"),
+        ({"weights": {"blue": -1}}, 400, "Expected `float` >= 0.0 - at `$.weights[...]`"),
+        ({"weights": {}}, 400, "Expected `object` of length >= 1 - at `$.weights`"),
+        ({"weigths": {"blue": 1}}, 400, "Object contains unknown field `weigths`"),
+        (b"{", 400, "Input data was truncated"),
+        (b" " * 70_000, 413, "Maximum request body size 65536 exceeded."),
+    ],
+)
+async def test_weights_that_cannot_be_are_refused_and_nothing_changes(
+    tmp_path: Path, body: Any, status: int, detail: str
+) -> None:
+    async with serving(parts_in(tmp_path)) as client:
+        found = await client.ask("PUT", WEIGHTS, body)
+
+    assert (found[0], found[1], found[2]["detail"]) == (status, "application/problem+json", detail)
+    assert not (tmp_path / "routes.json").exists()
+
+
+async def test_an_unknown_endpoint_is_not_found(tmp_path: Path) -> None:
+    async with serving(parts_in(tmp_path)) as client:
+        found = await client.ask("GET", "/api/v1/endpoints/other/weights")
+
+    expected = {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "No endpoint has this name."}
+    assert found == (404, "application/problem+json", expected)
+
+
+async def test_weights_that_cannot_be_kept_are_a_failure_that_says_so(tmp_path: Path) -> None:
+    nowhere = replace(parts_in(tmp_path), routes_file=tmp_path / "missing" / "routes.json")
+
+    async with serving(nowhere) as client:
+        status, _, body = await client.ask("PUT", WEIGHTS, {"weights": {"blue": 1}})
+
+    assert (status, body["detail"]) == (500, "The weights cannot be kept: No such file or directory.")
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("POST", WEIGHTS, 405)])
+async def test_what_is_not_there_is_a_problem(tmp_path: Path, method: str, path: str, status: int) -> None:
+    async with serving(parts_in(tmp_path)) as client:
+        found = await client.ask(method, path)
+
+    assert (found[0], found[1]) == (status, "application/problem+json")
+
+
+async def test_a_failure_of_ours_tells_its_client_nothing_of_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> list[WorkerStatus]:
+        raise KeyError("private")
+
+    async with serving(replace(parts_in(tmp_path), workers=fail)) as client:
+        status, _, body = await client.ask("GET", "/api/v1/status")
+
+    assert (status, body["detail"]) == (500, "The log says why.")
+    assert [record.message for record in caplog.records] == ["an admin request failed"]
+
+
+async def test_with_a_token_only_health_is_told_without_it(tmp_path: Path) -> None:
+    async with serving(parts_in(tmp_path, Secret("sesame"))) as client:
+        statuses = {
+            operation.name: (await client.ask(operation.method, operation.path.format(name="churn")))[0]
+            for operation in OPERATIONS
+        }
+
+    assert statuses == {operation.name: 200 if operation.is_open else 401 for operation in OPERATIONS}
+
+
+async def test_the_token_opens(tmp_path: Path) -> None:
+    async with serving(parts_in(tmp_path, Secret("sesame"))) as client:
+        status, _, _ = await client.ask("GET", "/api/v1/status", Authorization="Bearer sesame")
+
+    assert status == 200
+
+
+async def test_without_a_token_a_change_under_a_foreign_name_is_refused(tmp_path: Path) -> None:
+    async with serving(parts_in(tmp_path)) as client:
+        status, _, _ = await client.ask("PUT", WEIGHTS, {"weights": {"blue": 1}}, Host="evil.example")
+
+    assert status == 403
+
+
+async def test_an_address_that_is_taken_fails_the_start(tmp_path: Path) -> None:
+    runner = await start_admin(admin_app(parts_in(tmp_path)), Address("127.0.0.1", 0))
+    taken = Address(*runner.addresses[0][:2])
+
+    with pytest.raises(StartError, match=f"cannot listen at {taken} for the admin server"):
+        await start_admin(admin_app(parts_in(tmp_path)), taken)
+
+    await runner.cleanup()
+
+
+@pytest.mark.slow
+def test_the_document_is_openapi() -> None:
+    validate(openapi())
+
+
+async def test_the_document_and_the_routes_agree(tmp_path: Path) -> None:
+    async with serving(parts_in(tmp_path)) as client:
+        _, _, document = await client.ask("GET", "/openapi.json")
+
+    described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    routes = {(route.method, _path(route)) for route in admin_app(parts_in(tmp_path)).router.routes()}
+    assert described == {(method, path) for method, path in routes if method != "HEAD"}
+
+
+def _path(route: web.AbstractRoute) -> str:
+    return route.resource.canonical if route.resource else ""

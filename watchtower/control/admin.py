@@ -1,0 +1,199 @@
+"""The admin server: what runs, how it fares, and the weights that may be changed while it runs."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from watchtower.address import Address
+from watchtower.control.access import refusal
+from watchtower.control.generation import WorkerStatus
+from watchtower.control.openapi import OPERATIONS, openapi
+from watchtower.control.readiness import ProbeTarget, Unreachable, probe, readiness
+from watchtower.control.routes_file import (
+    OverridesReader,
+    WeightsError,
+    changed_weights,
+    effective_weights,
+    with_weights,
+    write_overrides,
+)
+from watchtower.control.status import status
+from watchtower.control.supervisor import ReloadStatus
+from watchtower.control.views import Endpoints, EndpointView, Health, Problem, WeightsChange, WeightsView
+from watchtower.errors import StartError
+from watchtower.metrics.collect import render, totals
+from watchtower.units import Secret
+
+MAX_BODY: Final = 64 * 1024  # weights of a thousand variants; what is larger is no weights
+PROBE_AGE: Final = 1.0  # seconds an answer is used again, so that asking us often is not asking the upstreams often
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminParts:
+    """What the admin server shows and may change, as plain values and callables."""
+
+    token: Secret | None
+    metrics_directory: Path
+    routes_file: Path
+    endpoints: Callable[[], Sequence[EndpointView]]  # with the configuration's weights
+    workers: Callable[[], Sequence[WorkerStatus]]
+    last_reload: Callable[[], ReloadStatus | None]
+    is_draining: Callable[[], bool]
+    take_census: Callable[[], None]  # brings the supervisor's own metrics up to date
+    probe_targets: Callable[[], Sequence[ProbeTarget]] = tuple
+    probe_timeout: float = 1.0
+
+
+def admin_app(parts: AdminParts) -> web.Application:
+    app = web.Application(middlewares=[_guard(parts.token)], client_max_size=MAX_BODY)
+    handlers = _Handlers(parts)
+    for operation in OPERATIONS:
+        handler: Handler = getattr(handlers, operation.name)
+        app.router.add_route(operation.method, operation.path, handler)
+        if operation.method == "GET":
+            app.router.add_route("HEAD", operation.path, handler)
+    return app
+
+
+async def start_admin(app: web.Application, address: Address) -> web.AppRunner:
+    """Serves until the runner's `cleanup`."""
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, address.host, address.port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise StartError(f"cannot listen at {address} for the admin server: {error.strerror or error}") from error
+    return runner
+
+
+class _Handlers:
+    """One method for each operation, of the same name."""
+
+    def __init__(self, parts: AdminParts) -> None:
+        self._parts = parts
+        self._started = time.monotonic()
+        self._overrides = OverridesReader(parts.routes_file)
+        self._changing = asyncio.Lock()
+        self._probed_at = -PROBE_AGE
+        self._unreachable: list[Unreachable] = []
+        self._probing = asyncio.Lock()
+        self._document = msgspec.json.encode(openapi())
+
+    async def health(self, _: web.Request) -> web.Response:
+        return _json(Health())
+
+    async def readiness(self, _: web.Request) -> web.Response:
+        targets = self._parts.probe_targets()
+        found = await self._probe(targets)
+        ready = readiness(self._parts.workers(), targets, found, is_draining=self._parts.is_draining())
+        return _json(ready, 200 if ready.is_ready else 503)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        self._parts.take_census()
+        page = render(self._parts.metrics_directory, request.headers.get("Accept", ""))
+        return web.Response(body=page.body, headers={"Content-Type": page.content_type})
+
+    async def status(self, _: web.Request) -> web.Response:
+        found = status(
+            totals(self._parts.metrics_directory),
+            self._parts.endpoints(),
+            self._parts.workers(),
+            self._parts.last_reload(),
+            uptime=time.monotonic() - self._started,
+            is_draining=self._parts.is_draining(),
+        )
+        return _json(found)
+
+    async def endpoints(self, _: web.Request) -> web.Response:
+        return _json(Endpoints(endpoints=[self._with_current(endpoint) for endpoint in self._parts.endpoints()]))
+
+    async def weights(self, request: web.Request) -> web.Response:
+        return _json(self._weights_of(self._endpoint(request)))
+
+    async def change_weights(self, request: web.Request) -> web.Response:
+        endpoint = self._endpoint(request)
+        try:
+            change = msgspec.json.decode(await request.read(), type=WeightsChange)
+            async with self._changing:
+                await self._change(endpoint, change)
+        except (msgspec.MsgspecError, WeightsError) as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        except OSError as error:
+            logger.error("changed weights cannot be kept", extra={"error": str(error)})  # noqa: TRY400  the disk's fault
+            raise web.HTTPInternalServerError(text=f"The weights cannot be kept: {error.strerror}.") from error
+        return _json(self._weights_of(endpoint))
+
+    async def document(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._document, content_type="application/json")
+
+    async def _change(self, endpoint: EndpointView, change: WeightsChange) -> None:
+        weights = changed_weights(self._weights_of(endpoint).weights, change.weights)
+        overrides = with_weights(self._overrides.current, endpoint.name, endpoint.weights(), weights)
+        # In a thread: fsync takes as long as the disk likes, and the supervisor must see to its workers.
+        await asyncio.to_thread(write_overrides, self._parts.routes_file, overrides)
+        logger.info("weights are changed", extra={"endpoint": endpoint.name, "weights": weights})
+
+    async def _probe(self, targets: Sequence[ProbeTarget]) -> list[Unreachable]:
+        async with self._probing:
+            if targets and time.monotonic() - self._probed_at >= PROBE_AGE:
+                self._unreachable = await probe(targets, self._parts.probe_timeout)
+                self._probed_at = time.monotonic()
+            return self._unreachable if targets else []
+
+    def _endpoint(self, request: web.Request) -> EndpointView:
+        name = request.match_info["name"]
+        for endpoint in self._parts.endpoints():
+            if endpoint.name == name:
+                return endpoint
+        raise web.HTTPNotFound(text="No endpoint has this name.")
+
+    def _weights_of(self, endpoint: EndpointView) -> WeightsView:
+        self._overrides.look()
+        configured = endpoint.weights()
+        weights = effective_weights(configured, self._overrides.current.endpoints.get(endpoint.name))
+        return WeightsView(weights=weights, is_override=weights != configured)
+
+    def _with_current(self, endpoint: EndpointView) -> EndpointView:
+        weights = self._weights_of(endpoint).weights
+        variants = [msgspec.structs.replace(variant, weight=weights[variant.name]) for variant in endpoint.variants]
+        return msgspec.structs.replace(endpoint, variants=variants)
+
+
+def _guard(token: Secret | None) -> Middleware:
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        authorization = request.headers.get("Authorization", "")
+        if refused := refusal(request.method, request.path, request.headers.get("Host", ""), authorization, token):
+            return _problem(refused, {"WWW-Authenticate": "Bearer"} if refused.status == 401 else {})
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            kept = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            return _problem(Problem(title=error.reason, status=error.status, detail=error.text or error.reason), kept)
+        except Exception:  # one request's failure must not be told to its client, nor end the others
+            logger.exception("an admin request failed", extra={"operation": request.path})
+            return _problem(Problem(title="Internal Server Error", status=500, detail="The log says why."), {})
+
+    return guard
+
+
+def _json(answer: msgspec.Struct, status_code: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(answer), status=status_code, content_type="application/json")
+
+
+def _problem(problem: Problem, headers: dict[str, str]) -> web.Response:
+    body = msgspec.json.encode(problem)
+    return web.Response(body=body, status=problem.status, content_type="application/problem+json", headers=headers)

@@ -1,0 +1,125 @@
+"""The admin API's operations, in one table, and the OpenAPI 3.1 document made of it and of the types in `views`."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from watchtower import __version__
+from watchtower.control.views import (
+    Endpoints,
+    Health,
+    Problem,
+    Readiness,
+    Status,
+    WeightsChange,
+    WeightsView,
+)
+
+_REFERENCE: Final = "#/components/schemas/{name}"
+_TEXT: Final = {
+    "text/plain": {"schema": {"type": "string"}},
+    "application/openmetrics-text": {"schema": {"type": "string"}},
+}
+_ANY_JSON: Final = {"application/json": {"schema": {"type": "object"}}}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    name: str
+    method: str
+    path: str
+    summary: str
+    answer: type[msgspec.Struct] | None = None
+    asked: type[msgspec.Struct] | None = None
+    not_ready: bool = False  # answers 503 with the same type
+    problems: tuple[int, ...] = ()
+    is_open: bool = False  # without a token
+
+
+OPERATIONS: Final = (
+    Operation("health", "GET", "/healthz", "Whether the supervisor is alive.", Health, is_open=True),
+    Operation(
+        "readiness",
+        "GET",
+        "/readyz",
+        "Whether all workers accept requests and, when a probe is configured, every endpoint has a variant that answers.",
+        Readiness,
+        not_ready=True,
+        is_open=True,
+    ),
+    Operation("metrics", "GET", "/metrics", "Every metric of all processes, as Prometheus reads it."),
+    Operation("status", "GET", "/api/v1/status", "What runs, and how requests and shadows have fared.", Status),
+    Operation(
+        "endpoints",
+        "GET",
+        "/api/v1/endpoints",
+        "Endpoints with their variants, current weights and shadows.",
+        Endpoints,
+    ),
+    Operation(
+        "weights",
+        "GET",
+        "/api/v1/endpoints/{name}/weights",
+        "Current weights of an endpoint.",
+        WeightsView,
+        problems=(404,),
+    ),
+    Operation(
+        "change_weights",
+        "PUT",
+        "/api/v1/endpoints/{name}/weights",
+        "Changes weights: durable, and in force in every worker within a second.",
+        WeightsView,
+        WeightsChange,
+        problems=(400, 403, 404, 413, 500),
+    ),
+    Operation("document", "GET", "/openapi.json", "This document."),
+)
+
+
+def openapi() -> dict[str, Any]:
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation)
+    types = [kind for operation in OPERATIONS for kind in (operation.answer, operation.asked) if kind]
+    _, schemas = msgspec.json.schema_components([*types, Problem], ref_template=_REFERENCE)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "watchtower",
+            "version": __version__,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _described(operation: Operation) -> dict[str, Any]:
+    responses = {"200": {"description": "As asked.", "content": _content(operation)}}
+    if operation.not_ready:
+        responses["503"] = {"description": "Not ready.", "content": _content(operation)}
+    for status in operation.problems if operation.is_open else (401, *operation.problems):
+        problem = {"application/problem+json": {"schema": _reference(Problem)}}
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}
+    described: dict[str, Any] = {"operationId": operation.name, "summary": operation.summary, "responses": responses}
+    if "{name}" in operation.path:
+        described["parameters"] = [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
+    if operation.asked:
+        body = {"application/json": {"schema": _reference(operation.asked)}}
+        described["requestBody"] = {"required": True, "content": body}
+    # An empty requirement beside the token's: it is needed only where one is configured.
+    described["security"] = [] if operation.is_open else [{"token": []}, {}]
+    return described
+
+
+def _content(operation: Operation) -> dict[str, Any]:
+    if operation.answer:
+        return {"application/json": {"schema": _reference(operation.answer)}}
+    return dict(_TEXT if operation.name == "metrics" else _ANY_JSON)
+
+
+def _reference(kind: type[msgspec.Struct]) -> dict[str, str]:
+    return {"$ref": _REFERENCE.format(name=kind.__name__)}

@@ -1,0 +1,109 @@
+"""What the admin API says and is told; the OpenAPI document is made from these types."""
+
+from typing import Annotated
+
+import msgspec
+
+from watchtower.control.routes_file import Weights
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """RFC 9457: why a request was not answered as asked."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    status: str = "alive"
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    is_ready: bool
+    waiting_for: list[str]  # what is not ready, in words
+
+
+class MatchView(msgspec.Struct, frozen=True, kw_only=True):
+    host: str
+    path: str
+
+
+class VariantView(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    url: str
+    weight: float
+
+
+class ShadowView(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    url: str
+
+
+class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
+    """One endpoint. As the admin server is given it, the weights are the configuration's."""
+
+    name: str
+    match: MatchView
+    variants: list[VariantView]
+    shadows: list[ShadowView] = []
+
+    def weights(self) -> dict[str, float]:
+        return {variant.name: variant.weight for variant in self.variants}
+
+
+class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
+    endpoints: list[EndpointView]
+
+
+class WeightsChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Variants that are not named keep their weight."""
+
+    weights: Annotated[Weights, msgspec.Meta(min_length=1)]
+
+
+class WeightsView(msgspec.Struct, frozen=True, kw_only=True):
+    weights: Weights
+    is_override: bool  # whether they were changed while running
+
+
+class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
+    place: int
+    generation: int
+    state: str
+    restarts: int
+    ordinal: int | None
+    pid: int | None
+    memory_bytes: int | None
+
+
+class EndpointStatus(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    requests: int
+    outcomes: dict[str, int]
+    shadows: dict[str, dict[str, int]]  # outcomes by shadow
+
+
+class JournalStatus(msgspec.Struct, frozen=True, kw_only=True):
+    records: dict[str, int]  # by role
+    dropped: dict[str, int]  # by reason
+    bytes_written: int
+    disk_bytes: int
+    lag_seconds: float
+
+
+class ReloadView(msgspec.Struct, frozen=True, kw_only=True):
+    at: float  # seconds since 1970
+    is_adopted: bool
+    mistakes: list[str]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    version: str
+    uptime_seconds: float
+    is_draining: bool
+    workers: list[WorkerView]
+    endpoints: list[EndpointStatus]
+    journal: JournalStatus
+    last_reload: ReloadView | None
