@@ -18,3 +18,6 @@ class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     segment_size: Bytes = 64 * 1024**2  # a file of this size is closed and the next one begun
     segment_age: Seconds = 300.0  # as is one of this age
     max_buffer: Bytes = 16 * 1024**2  # records waiting for the disk; beyond it they are dropped, and counted
+
+    def headers_noted(self) -> tuple[bytes, ...]:
+        return tuple(name.lower().encode() for name in self.headers)

@@ -1,7 +1,7 @@
 """One client's connection: reads its requests, lets one flow at a time answer them in order, and closes politely."""
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 from watchtower.http1.refusal import Refusal, problem
 from watchtower.http1.request import Request, RequestReader
@@ -52,8 +52,7 @@ class ClientConnection(asyncio.Protocol):
     # asyncio calls these.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  for the type checker; a server gives no other
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]).encode() if isinstance(peer, tuple) else b"unknown"
         hub = self._hub

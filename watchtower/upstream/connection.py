@@ -5,7 +5,7 @@ A connection serves one caller at a time and decides nothing: the caller looks a
 
 import asyncio
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, cast
 
 from watchtower.http1.fields import Rules
 from watchtower.http1.response import ResponseReader
@@ -69,8 +69,7 @@ class UpstreamConnection(asyncio.Protocol):
     # asyncio calls these.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  for the type checker; create_connection gives no other
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass
 
     def data_received(self, data: bytes) -> None:
         if self.caller is not None:

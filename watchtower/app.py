@@ -1,0 +1,173 @@
+"""Puts the sidecar together: the supervisor with its workers, then the admin server, then the housekeeping.
+
+The only file of the supervisor's side that sees the whole configuration; everybody else gets values and callables.
+"""
+
+import asyncio
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from watchtower.address import Address, parse_address
+from watchtower.config_model import Config, EndpointConfig, encode
+from watchtower.control import logs
+from watchtower.control.admin import AdminParts, admin_app, start_admin
+from watchtower.control.generation import FleetPlan, Workshop
+from watchtower.control.housekeeping import Census, keep_house
+from watchtower.control.readiness import ProbeTarget, probe_target
+from watchtower.control.supervisor import Supervisor
+from watchtower.control.views import EndpointView, MatchView, ShadowView, VariantView
+from watchtower.control.worker_process import Seat
+from watchtower.errors import StartError
+from watchtower.journal.retention import sweep
+from watchtower.metrics import catalogue
+from watchtower.metrics.bury import bury, wipe
+from watchtower.metrics.cells import Cells
+from watchtower.metrics.place import metrics_directory
+from watchtower.tasks import Tasks
+from watchtower.worker_plan import plan_for
+
+logger = logging.getLogger(__name__)
+
+SUPERVISOR = "supervisor"
+
+
+def run(config: Config, reload: Callable[[], Config] | None) -> int:
+    """Serve until a signal ends it. `reload` reads the configuration again; without it, SIGHUP keeps what is there."""
+    logs.set_up(config.log, SUPERVISOR)
+    asyncio.run(_serve(config, reload or (lambda: config)))
+    return 0
+
+
+async def _serve(config: Config, reload: Callable[[], Config]) -> None:
+    await _Sidecar(config, reload).serve()
+
+
+class _Sidecar:
+    def __init__(self, config: Config, reload: Callable[[], Config]) -> None:
+        self._config = config  # in force
+        self._reload = reload
+        self._data_dir = Path(config.data_dir)
+        self._metrics_dir = _prepared(self._data_dir)
+        self._cells = Cells(self._metrics_dir, SUPERVISOR)
+        self._tasks = Tasks()
+        workshop = Workshop(
+            (sys.executable, "-m", "watchtower.worker"),
+            self._cells,
+            lambda process: bury(self._metrics_dir, process),
+            self._tasks,
+        )
+        self._supervisor = Supervisor(self._plan(config), lambda: self._plan(self._fresh()), workshop)
+        self._census = Census(self._cells)
+        self._disk_bytes = self._cells.gauge(catalogue.JOURNAL_DISK_BYTES)
+        self._removed = self._cells.counters(catalogue.JOURNAL_REMOVED_SEGMENTS)
+        self._removed_unread = self._cells.counter(catalogue.JOURNAL_REMOVED_UNREAD)
+
+    async def serve(self) -> None:
+        supervisor = self._supervisor
+        try:
+            await supervisor.start()
+            if not supervisor.is_draining:
+                await self._serve_beside()
+        finally:
+            await supervisor.drain()
+            await self._tasks.cancel_all(1.0)
+            self._cells.close()
+            shutil.rmtree(self._metrics_dir, ignore_errors=True)
+
+    async def _serve_beside(self) -> None:
+        admin = self._config.admin
+        parts = AdminParts(
+            token=admin.token,
+            metrics_directory=self._metrics_dir,
+            routes_file=self._data_dir / "routes.json",
+            endpoints=lambda: [_view(endpoint) for endpoint in self._config.endpoints],
+            workers=self._supervisor.workers,
+            last_reload=lambda: self._supervisor.last_reload,
+            is_draining=lambda: self._supervisor.is_draining,
+            take_census=self._take_census,
+            probe_targets=self._probe_targets,
+            probe_timeout=admin.probe_timeout,
+        )
+        runner = await start_admin(admin_app(parts), parse_address(admin.listen))
+        try:
+            self._tasks.start(keep_house(self._take_census, self._tend_journal), "housekeeping")
+            at = Address(*runner.addresses[0][:2])
+            logger.info("serving", extra={"listen": str(self._supervisor.address), "admin": str(at)})
+            await self._supervisor.serve()
+        finally:
+            await runner.cleanup()
+
+    def _probe_targets(self) -> list[ProbeTarget]:
+        path = self._config.admin.probe
+        if path is None:
+            return []
+        return [
+            probe_target(endpoint.name, variant, path)
+            for endpoint in self._config.endpoints
+            for variant in endpoint.variants
+        ]
+
+    def _fresh(self) -> Config:
+        config = self._reload()
+        for name in ("data_dir", "admin"):
+            if getattr(config, name) != getattr(self._config, name):
+                raise StartError(f"{name} cannot change while the sidecar runs: restart it")
+        return config
+
+    def _plan(self, config: Config) -> FleetPlan:
+        encoded = encode(config)
+
+        def told(seat: Seat) -> bytes:
+            return plan_for(seat, metrics_dir=str(self._metrics_dir), data_dir=str(self._data_dir), config=encoded)
+
+        return FleetPlan(
+            parse_address(config.listen.address),
+            config.workers,
+            config.drain.deadline,
+            told,
+            lambda: self._adopt(config),
+        )
+
+    def _adopt(self, config: Config) -> None:
+        self._config = config
+
+    def _take_census(self) -> None:
+        self._census.take(self._supervisor.workers())
+
+    def _tend_journal(self) -> None:
+        """In a thread of its own: these cells are counted by nobody else."""
+        swept = sweep(self._data_dir / "journal", self._config.capture, time.time_ns())
+        self._disk_bytes.set(swept.size)
+        for removed in swept.removed:
+            self._removed[removed.removal.reason].inc()
+            self._removed_unread.inc(removed.unread_records)
+            level = logging.WARNING if removed.unread_records else logging.INFO
+            logger.log(
+                level,
+                "a journal segment is removed",
+                extra={"reason": str(removed.removal.reason), "unread_records": removed.unread_records},
+            )
+
+
+def _prepared(data_dir: Path) -> Path:
+    """The folder for metrics, empty; data_dir is made where it is missing."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        metrics_dir = metrics_directory(data_dir)
+        wipe(metrics_dir)
+    except OSError as error:
+        raise StartError(f"{data_dir}: cannot be used as data_dir: {error.strerror}") from error
+    return metrics_dir
+
+
+def _view(endpoint: EndpointConfig) -> EndpointView:
+    return EndpointView(
+        name=endpoint.name,
+        match=MatchView(host=endpoint.match.host, path=endpoint.match.path),
+        variants=[VariantView(name=one.name, url=one.url, weight=one.weight) for one in endpoint.variants],
+        shadows=[ShadowView(name=one.name, url=one.url) for one in endpoint.shadows],
+    )

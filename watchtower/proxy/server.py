@@ -1,0 +1,71 @@
+"""A worker's listening socket and everybody who came through it."""
+
+import asyncio
+import socket
+import ssl
+from typing import Final
+
+from watchtower.proxy.client import ClientConnection
+from watchtower.proxy.flow import Ledger
+from watchtower.proxy.hub import Hub
+from watchtower.proxy.settings import TlsServerSettings
+
+BACKLOG: Final = 4096  # the kernel takes the smaller of this and net.core.somaxconn
+HANDSHAKE_S: Final = 10.0
+
+
+class ProxyServer:
+    def __init__(self, hub: Hub, ledger: Ledger) -> None:
+        self._hub = hub
+        self._ledger = ledger
+        self._clients: set[ClientConnection] = set()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def connections(self) -> int:
+        return len(self._clients)
+
+    async def start(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+        scheme = b"http" if tls is None else b"https"
+
+        def client() -> ClientConnection:
+            return ClientConnection(self._hub, self._ledger, self._clients, scheme)
+
+        self._server = await asyncio.get_running_loop().create_server(
+            client,
+            sock=listener,
+            ssl=tls,
+            backlog=BACKLOG,
+            ssl_handshake_timeout=HANDSHAKE_S if tls is not None else None,
+        )
+
+    async def drain(self, deadline: float, *, spare_idle: bool) -> None:
+        """Accept no more, let everybody finish, and close what is left at the deadline.
+
+        `spare_idle` is for a worker that makes room for its replacement: a client that is just sending its next request
+        on an idle connection is answered, and told to close. At a shutdown, idle connections are closed at once.
+        """
+        await asyncio.sleep(0)  # what is queued already is accepted in the loop's next round
+        if self._server is not None:
+            self._server.close()
+        self._hub.is_draining = True
+        give_up_at = asyncio.get_running_loop().time() + deadline
+        while self._clients and asyncio.get_running_loop().time() < give_up_at:
+            if not spare_idle:
+                for client in list(self._clients):
+                    client.close_if_idle()
+            await asyncio.sleep(0.02)
+        for client in list(self._clients):
+            client.abort()
+        await asyncio.sleep(0)
+
+
+def server_context(settings: TlsServerSettings) -> ssl.SSLContext:
+    """Raises OSError where a file cannot be read or is no certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.client_ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(settings.cert, settings.key)
+    if settings.client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
