@@ -1,0 +1,124 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from watchtower import __version__
+from watchtower.cli import COMMANDS, main
+
+ROOT = Path(__file__).parent.parent
+GOOD = ROOT / "tests/config/good/shared.yaml"
+MISTAKE = ROOT / "tests/config/mistakes/no_workers.yaml"
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+
+    assert f"watchtower {__version__}\n" == capsys.readouterr().out
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = capsys.readouterr().out
+
+    assert [command.name for command in COMMANDS if f"  {command.name} " not in told] == []
+
+
+@pytest.mark.parametrize("name", [command.name for command in COMMANDS])
+def test_each_command_has_help_with_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([name, "--help"])
+
+    assert caught.value.code == 0
+    assert f"  watchtower {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["dance"], ["check-config"], ["journal", "dance"], ["run", "--upstrem", "x"]]
+)
+def test_wrong_usage_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+
+    assert caught.value.code == 2
+
+
+def test_a_good_configuration_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check-config", str(GOOD)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{GOOD}: ok",
+        "listens at 127.0.0.1:8080, for admin at 127.0.0.1:9900",
+        "endpoint churn takes * /churn",
+        "  variant blue answers 100% of it",
+        "endpoint fraud takes * /fraud",
+        "  variant blue answers 100% of it",
+    ]
+
+
+def test_mistakes_go_to_standard_error_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check-config", str(MISTAKE)]) == 2
+    assert capsys.readouterr().err == f"{MISTAKE}:1: workers: got '0', expected more than zero\n"
+
+
+def test_mistakes_are_data_where_json_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check-config", "--json", str(MISTAKE)]) == 2
+    assert json.loads(capsys.readouterr().out) == {
+        "ok": False,
+        "mistakes": [f"{MISTAKE}:1: workers: got '0', expected more than zero"],
+    }
+
+
+def test_running_without_a_model_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run"]) == 2
+    assert capsys.readouterr().err == "expected --upstream URL, or --config FILE with endpoints\n"
+
+
+def test_a_journal_that_is_not_there_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["journal", "stat", "--data-dir", str(tmp_path)]) == 1
+    assert f"{tmp_path}/journal: no journal" in capsys.readouterr().err
+
+
+def test_an_empty_journal_is_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "journal").mkdir()
+
+    assert main(["journal", "stat", "--data-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "0 segments, 0B\n0 torn, 0 damaged places, 0B skipped\n"
+
+
+def test_the_openapi_document_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["openapi"]) == 0
+    assert json.loads(capsys.readouterr().out)["openapi"].startswith("3.1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["--help"], ["journal", "--help"], ["check-config", "--help"]])
+def test_looking_at_things_does_not_load_the_servers(arguments: list[str]) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "watchtower", *arguments]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True, cwd=ROOT).stderr
+    loaded = {line.rpartition("|")[2].strip() for line in told.splitlines()}
+
+    assert set() == loaded & {"aiohttp", "uvloop", "prometheus_client"}
+
+
+@pytest.mark.slow
+def test_the_program_ends_with_its_status() -> None:
+    command = [sys.executable, "-m", "watchtower", "check-config", str(MISTAKE)]
+    ended = subprocess.run(command, stderr=subprocess.PIPE, timeout=20, check=False, cwd=ROOT)
+
+    assert ended.returncode == 2
+
+
+@pytest.mark.slow
+def test_a_reader_that_leaves_is_no_failure() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "watchtower", "openapi"]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=20, check=False, cwd=ROOT)
+    os.close(writing)
+
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -1,0 +1,5 @@
+import sys
+
+from watchtower.cli import main
+
+sys.exit(main())

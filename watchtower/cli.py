@@ -1,0 +1,83 @@
+"""The command line. Each command is a module, imported when it is asked for, so that none pays for another's imports."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final, NamedTuple, Protocol, cast
+
+from watchtower import __version__
+from watchtower.errors import ConfigError, WatchtowerError
+
+OK: Final = 0
+FAILED: Final = 1
+WRONG: Final = 2  # usage or configuration
+INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
+
+
+class Command(NamedTuple):
+    name: str
+    module: str
+    summary: str
+
+
+COMMANDS: Final = (
+    Command("run", "watchtower.commands.run", "run the sidecar beside a model endpoint"),
+    Command("demo", "watchtower.commands.demo", "run it beside two small models, and say what to try"),
+    Command("check-config", "watchtower.commands.check_config", "list every mistake in a configuration"),
+    Command("journal", "watchtower.commands.journal", "look at what was recorded: stat, tail"),
+    Command("openapi", "watchtower.commands.openapi", "print the admin API's OpenAPI document"),
+)
+
+
+class CommandModule(Protocol):
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def main(self, args: argparse.Namespace) -> int: ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit status: 0 ok, 1 the check or the work failed, 2 wrong usage or configuration."""
+    try:
+        status = _run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. What is still buffered must not fail again when Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except WatchtowerError as error:
+        print(error, file=sys.stderr)
+        return WRONG if isinstance(error, ConfigError) else FAILED
+    return status
+
+
+def _run(argv: Sequence[str]) -> int:
+    chosen = _parser().parse_args(argv)
+    command = next(command for command in COMMANDS if command.name == chosen.command)
+    module = cast("CommandModule", import_module(command.module))
+    parser = argparse.ArgumentParser(
+        prog=f"watchtower {command.name}",
+        description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.add_arguments(parser)
+    return module.main(parser.parse_args(chosen.arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    listed = "\n".join(f"  {command.name:<14}{command.summary}" for command in COMMANDS)
+    parser = argparse.ArgumentParser(
+        prog="watchtower",
+        description="A sidecar beside any model endpoint: it forwards, mirrors to shadow models, and keeps both answers.",
+        epilog=f"commands:\n{listed}\n\nexample:\n  watchtower run --upstream http://127.0.0.1:8000",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"watchtower {__version__}")
+    parser.add_argument("command", metavar="COMMAND", choices=[command.name for command in COMMANDS])
+    parser.add_argument("arguments", metavar="...", nargs=argparse.REMAINDER, help="see: watchtower COMMAND --help")
+    return parser
