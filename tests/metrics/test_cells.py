@@ -154,6 +154,25 @@ def test_counting_goes_on_where_no_file_can_be_made(tmp_path: Path, caplog: pyte
     assert [record.message for record in caplog.records] == ["metrics are counted but cannot be shown"]
 
 
+def test_counting_goes_on_where_the_file_cannot_grow(tmp_path: Path) -> None:
+    program = (
+        "import pathlib, resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "from watchtower.metrics.catalogue import UPGRADES\n"
+        "from watchtower.metrics.cells import Cells\n"
+        "cells = Cells(pathlib.Path(sys.argv[1]), 'w1')\n"
+        "counters = [cells.counter(UPGRADES, f'e{i}') for i in range(2000)]\n"
+        "for counter in counters: counter.inc()\n"
+        "print(sum(counter.value for counter in counters))\n"
+    )
+
+    counted = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True)
+
+    assert counted.stdout == b"2000.0\n"
+    assert b"metrics are counted but cannot be shown" in counted.stderr
+    assert value(tmp_path, "upgrades_total", endpoint="e0") == 1.0
+
+
 def test_a_metric_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="watchtower_build_info is a gauge"):
         Cells(tmp_path, "w1").counter(BUILD_INFO, "1", "3.11")

@@ -80,32 +80,35 @@ def write_overrides(path: Path, overrides: Overrides) -> None:
 
 
 class OverridesReader:
-    """What the file says, read again when it was replaced. Missing or broken, it says what it said before."""
+    """What the file says. Missing or broken, it says what it said before."""
 
     def __init__(self, path: Path) -> None:
         self.current = Overrides()
         self._path = path
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: bytes | None = None
 
     def look(self) -> bool:
-        """Whether something else is in force than at the last look."""
+        """Whether something else is in force than at the last look.
+
+        The file is read each time: it is small, and its times and inode may be the same again after two changes.
+        """
         before = self.current
         try:
-            found = self._path.stat()
-            stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
-            if stamp != self._seen:
-                self._seen = stamp
-                self.current = _parsed(self._path.read_bytes())
+            data = self._path.read_bytes()
+            if data != self._seen:
+                self._seen = data
+                self.current = _parsed(data)
         except FileNotFoundError:
             if self._seen is not None:
-                logger.warning("the changed weights are gone, they stay as they were", extra={"file": str(self._path)})
+                self._report("gone")
             self._seen = None
         except (OSError, ValueError) as error:
-            logger.warning(
-                "the changed weights cannot be read, they stay as they were",
-                extra={"file": str(self._path), "error": str(error)},
-            )
+            self._report(str(error))
         return self.current != before
+
+    def _report(self, error: str) -> None:
+        extra = {"file": str(self._path), "error": error}
+        logger.warning("the changed weights cannot be read, they stay as they were", extra=extra)
 
 
 def _parsed(data: bytes) -> Overrides:

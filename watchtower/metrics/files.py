@@ -114,7 +114,7 @@ def read_series(data: bytes) -> Iterator[tuple[str, float]]:
         value_at = at + _padded(length)
         if length <= 0 or value_at + len(_TAIL) > used:
             return
-        yield data[at + 4 : at + 4 + length].decode(), _VALUE.unpack_from(data, value_at)[0]
+        yield data[at + 4 : at + 4 + length].decode(errors="replace"), _VALUE.unpack_from(data, value_at)[0]
         at = value_at + len(_TAIL)
 
 
