@@ -134,6 +134,11 @@ async def test_what_waits_in_a_killed_workers_queue_is_answered_by_its_replaceme
         assert answer == b"w2"
 
 
+async def test_reasons_to_start_that_never_came_show_zero(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        assert totals(fleet.directory).by(WORKER_STARTS, "reason") == {"start": 1.0, "crash": 0.0, "reload": 0.0}
+
+
 async def test_starts_are_counted_by_their_reason(tmp_path: Path) -> None:
     async with running(tmp_path) as fleet:
         os.kill(fleet.worker().pid or 0, signal.SIGKILL)

@@ -62,6 +62,7 @@ class Generation:
         self.plan = plan
         self.listeners = listeners
         self._workshop = workshop
+        self._starts = workshop.cells.counters(WORKER_STARTS)
         self._restarts = {place: Restarts() for place in range(1, plan.workers + 1)}
         self._workers: dict[int, WorkerProcess] = {}
         self._unready = set(self._restarts)
@@ -127,7 +128,7 @@ class Generation:
             logger.error("a worker cannot be started", extra={"place": place, "error": str(error)})  # noqa: TRY400  the machine's fault: the trace says nothing
             return
         self._workers[place] = worker
-        self._workshop.cells.counter(WORKER_STARTS, reason).inc()
+        self._starts[reason].inc()
         if self._farewell:
             worker.tell(self._farewell)
         if await worker.ready(self._workshop.ready_deadline):
