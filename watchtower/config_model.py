@@ -18,7 +18,9 @@ class EndpointConfig(EndpointSettings, frozen=True, kw_only=True, forbid_unknown
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    listen: ListenSettings = ListenSettings(address="127.0.0.1:8080")  # an address alone will do
+    """Everything that can be configured."""
+
+    listen: ListenSettings = ListenSettings(address="127.0.0.1:8080")  # where clients connect; an address alone will do
     admin: AdminSettings = AdminSettings()  # where the admin API, the metrics and the health checks answer
     data_dir: str = ".watchtower"  # for the journal, the weights and the metrics of the workers
     workers: Count = 1  # processes that share the port; each takes one core at most

@@ -59,7 +59,7 @@ def test_a_flag_takes_the_place_of_a_key(file: Path) -> None:
 
 
 def test_a_flag_leaves_the_keys_beside_it(file: Path) -> None:
-    assert "/ready" == load(file, {}, Flags(admin="127.0.0.1:4")).admin.probe
+    assert load(file, {}, Flags(admin="127.0.0.1:4")).admin.probe == "/ready"
 
 
 def test_an_upstream_takes_the_place_of_the_endpoints(file: Path) -> None:

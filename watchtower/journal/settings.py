@@ -16,7 +16,7 @@ class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_disk: Bytes = 5 * 1024**3  # of the whole journal: beyond it the oldest segments are removed
     fsync: Seconds | Literal["never"] = 1.0  # how much of the last moments a power cut may take
     segment_size: Bytes = 64 * 1024**2  # a file of this size is closed and the next one begun
-    segment_age: Seconds = 300.0  # as is one of this age
+    segment_age: Seconds = 300.0  # a file of this age is closed, too
     max_buffer: Bytes = 16 * 1024**2  # records waiting for the disk; beyond it they are dropped, and counted
 
     def headers_noted(self) -> tuple[bytes, ...]:

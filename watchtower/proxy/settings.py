@@ -24,11 +24,11 @@ class ListenSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one client may ask of a worker."""
 
-    max_head: Bytes = 32 * 1024  # nginx 4 × 8 KiB, Apache 8 KiB a line, Envoy 60 KiB
-    max_target: Bytes = 8 * 1024  # RFC 9112 asks for 8,000 octets at least
+    max_head: Bytes = 32 * 1024  # request line and headers; nginx 4 × 8 KiB, Apache 8 KiB a line, Envoy 60 KiB
+    max_target: Bytes = 8 * 1024  # of the request line's URL; RFC 9112 asks for 8,000 octets at least
     head_timeout: Seconds = 10.0  # from the first byte of a head to its last
     body_timeout: Seconds = 60.0  # between two parts of a request's body; nginx 60 s
-    keep_alive: Seconds = 75.0  # longer than the balancers in front of us: AWS ALB 60 s; nginx 75 s
+    keep_alive: Seconds = 75.0  # of an idle connection; longer than the balancers' in front: AWS ALB 60 s; nginx 75 s
     max_connections: Count = 16384  # beyond it new ones wait in the kernel's queue
 
 
