@@ -1,23 +1,45 @@
-"""What watchtower says became of each record, so that no figure is bought by dropping."""
+"""What watchtower says became of each request, so that no figure is bought by dropping."""
 
 import urllib.request
 from collections import Counter
-from typing import Final
+from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-_DROPPED: Final = "watchtower_journal_dropped_total"
-_SHADOW: Final = "watchtower_shadow_outcomes_total"
+from watchtower.metrics.catalogue import JOURNAL_DROPPED, JOURNAL_RECORDS, REQUEST_OUTCOMES, SHADOW_OUTCOMES
+from watchtower.record import ShadowOutcome
 
 
-def lost(admin: int) -> Counter[str]:
-    """Records that the journal dropped, and mirrored requests that were not answered, by reason, since the start."""
+@dataclass(frozen=True, slots=True)
+class Account:
+    """All that was counted since the start."""
+
+    requests: int
+    records: int  # journaled, of primaries and shadows together
+    dropped: Counter[str]  # by the journal, by reason
+    shadow: Counter[str]  # requests to shadows, by outcome
+
+    def lost_since(self, before: "Account") -> dict[str, int]:
+        """Every request that did not leave all its records, by why; empty when none is lost."""
+        dropped, shadow = self.dropped - before.dropped, self.shadow - before.shadow
+        expected = self.requests - before.requests + shadow.total()
+        lost = {f"journal {reason}": number for reason, number in dropped.items()}
+        lost |= {f"shadow {outcome}": number for outcome, number in shadow.items() if outcome != ShadowOutcome.ANSWERED}
+        if unexplained := expected - (self.records - before.records) - sum(lost.values()):
+            lost["unexplained"] = unexplained
+        return lost
+
+
+def read(admin: int) -> Account:
     with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=5) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
-    found: Counter[str] = Counter()
-    for sample in (sample for family in families for sample in family.samples):
-        if sample.name == _DROPPED:
-            found["journal"] += int(sample.value)
-        elif sample.name == _SHADOW and sample.labels["outcome"] != "answered":
-            found[sample.labels["outcome"]] += int(sample.value)
-    return found
+    samples = [sample for family in families for sample in family.samples]
+    by_name: dict[str, Counter[str]] = {
+        metric.full_name: Counter() for metric in (REQUEST_OUTCOMES, JOURNAL_RECORDS, JOURNAL_DROPPED, SHADOW_OUTCOMES)
+    }
+    for sample in samples:
+        if sample.name in by_name:
+            kind = sample.labels.get("reason") or sample.labels.get("outcome") or ""
+            by_name[sample.name][kind] += int(sample.value)
+    requests, records, dropped, shadow = by_name.values()
+    return Account(requests.total(), records.total(), dropped, shadow)

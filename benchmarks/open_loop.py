@@ -25,6 +25,8 @@ from benchmarks.process import LOAD_CORE, BenchmarkError, pinned
 
 RATE: Final = 2000
 _CONNECTIONS: Final = 500
+_ATTEMPTS: Final = 2
+_CALM_LAG_US: Final = 100.0
 _GRACE_SECONDS: Final = 1.0  # for the last answers; what has none by then has waited until now
 _PR_SET_TIMERSLACK: Final = 29  # else the kernel may wake us 50 µs late
 _HEAD_END: Final = b"\r\n\r\n"
@@ -45,9 +47,16 @@ def quantile(values: list[float], share: float) -> float:
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
 
-def open_loop(port: int, seconds: int, rate: int = RATE) -> Timing:
-    arguments = ["--port", str(port), "--seconds", str(seconds), "--rate", str(rate)]
-    command = [sys.executable, "-m", "benchmarks.open_loop", *arguments]
+def open_loop(port: int, seconds: int) -> Timing:
+    """The least disturbed of a few runs: when the generator itself was kept waiting, its figures are not the proxy's."""
+    timings: list[Timing] = []
+    while len(timings) < _ATTEMPTS and not any(timing.lag_p99_us <= _CALM_LAG_US for timing in timings):
+        timings.append(_run(port, seconds))
+    return min(timings, key=lambda timing: timing.lag_p99_us)
+
+
+def _run(port: int, seconds: int) -> Timing:
+    command = [sys.executable, "-m", "benchmarks.open_loop", "--port", str(port), "--seconds", str(seconds)]
     done = subprocess.run(pinned(command, LOAD_CORE), capture_output=True, timeout=seconds + 30, check=False)
     if done.returncode:
         raise BenchmarkError(f"the open loop failed: {done.stderr.decode()}")
@@ -85,13 +94,13 @@ class _Connection:
 
 
 class _Generator:
-    def __init__(self, port: int, rate: int, seconds: int) -> None:
+    def __init__(self, port: int, seconds: int) -> None:
         self._request = post(port, json_body(100))
         self._address = ("127.0.0.1", port)
         self._idle: list[_Connection] = []
         self._busy: set[_Connection] = set()
         self._late: deque[float] = deque()  # due, but every connection is busy
-        self._schedule = deque(number / rate for number in range(rate * seconds))
+        self._schedule = deque(number / RATE for number in range(RATE * seconds))
         self._latencies: list[float] = []
         self._lags: list[float] = []
         self._failed = 0
@@ -138,12 +147,11 @@ class _Generator:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--rate", type=int, required=True)
     parser.add_argument("--seconds", type=int, required=True)
     options = parser.parse_args()
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1)
     gc.disable()
-    timing = _Generator(options.port, options.rate, options.seconds).run()
+    timing = _Generator(options.port, options.seconds).run()
     print(json.dumps(msgspec.to_builtins(timing)))
 
 

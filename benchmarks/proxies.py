@@ -8,6 +8,7 @@ from statistics import median
 from typing import Final
 
 from benchmarks import accounts, usage
+from benchmarks.accounts import Account
 from benchmarks.bodies import SIZES, json_body
 from benchmarks.load import closed_loop
 from benchmarks.models import Model, nginx_model
@@ -33,7 +34,7 @@ class Round:
     p99_ms: float
     errors: int
     shadowed: float  # requests that the shadow met, for each that was answered
-    lost: int  # journal records dropped and shadow outcomes other than answered; what others lose they do not say
+    lost: dict[str, int]  # records, by why; what the others lose, they do not say
 
 
 Results = dict[Way, list[Round]]
@@ -70,7 +71,7 @@ def _with_body(label: str, pace: Pace, peers: Sequence[Peer], folder: Path) -> R
 
 def _round(proxy: Proxy, shadow: Model, body: Path, seconds: int) -> Round:
     family, plane = usage.tree(proxy.pid), usage.data_plane(proxy.pid)
-    met, lost = shadow.requests(), _lost(proxy)
+    met, account = shadow.requests(), _account(proxy)
     cpu, plane_cpu = usage.cpu_seconds(family), usage.cpu_seconds(plane)
     seen = closed_loop(proxy.site.listen, body, seconds)
     usage.settle(family)
@@ -83,19 +84,26 @@ def _round(proxy: Proxy, shadow: Model, body: Path, seconds: int) -> Round:
         p99_ms=seen.p99_us / 1e3,
         errors=seen.errors,
         shadowed=(shadow.requests() - met - 1) / seen.requests,
-        lost=(_lost(proxy) - lost).total(),
+        lost=_account(proxy).lost_since(account),
     )
 
 
-def _lost(proxy: Proxy) -> Counter[str]:
-    return accounts.lost(proxy.site.admin) if proxy.peer == WATCHTOWER else Counter()
+def _account(proxy: Proxy) -> Account:
+    return accounts.read(proxy.site.admin) if proxy.peer == WATCHTOWER else Account(0, 0, Counter(), Counter())
+
+
+def _lost(rounds: Sequence[Round]) -> str:
+    total = Counter[str]()
+    for one in rounds:
+        total.update(one.lost)
+    return ", ".join(f"{reason} {number}" for reason, number in total.items()) or "0"
 
 
 def _table(label: str, results: Results) -> Table:
     rows = []
     for way, rounds in results.items():
         shadowed = f"{median(one.shadowed for one in rounds):.1%}" if way.mirrors else ""
-        lost = str(sum(one.lost for one in rounds)) if way.peer == WATCHTOWER.name else ""
+        lost = _lost(rounds) if way.peer == WATCHTOWER.name else ""
         row = (
             way.peer,
             way.does,
@@ -123,6 +131,6 @@ def _claims(label: str, results: Results) -> list[Claim]:
             claims.append(ratio(text, plane, [one.cpu_us for one in theirs], bound if label in _JUDGED else None))
     for way, rounds in results.items():
         if way.peer == WATCHTOWER.name:
-            lost = tuple(float(one.lost + one.errors) for one in rounds)
+            lost = tuple(float(sum(one.lost.values()) + one.errors) for one in rounds)
             claims.append(Claim(f"{label}: lost while it {way.does}", lost, 0 if label in _JUDGED else None))
     return claims
