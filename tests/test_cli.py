@@ -79,13 +79,11 @@ def test_running_without_a_model_is_wrong_usage(capsys: pytest.CaptureFixture[st
 
 
 def test_a_journal_that_is_not_there_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["journal", "stat", "--data-dir", str(tmp_path)]) == 1
-    assert f"{tmp_path}/journal: no journal" in capsys.readouterr().err
+    assert main(["journal", "stat", "--data-dir", str(tmp_path / "nowhere")]) == 1
+    assert f"{tmp_path}/nowhere: no such folder" in capsys.readouterr().err
 
 
-def test_an_empty_journal_is_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "journal").mkdir()
-
+def test_a_journal_without_a_record_is_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["journal", "stat", "--data-dir", str(tmp_path)]) == 0
     assert capsys.readouterr().out == "0 segments, 0B\n0 torn, 0 damaged places, 0B skipped\n"
 

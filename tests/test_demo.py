@@ -1,7 +1,14 @@
 import asyncio
 import json
+import os
 import shlex
+import signal
 import socket
+import subprocess
+import sys
+from itertools import takewhile
+from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -14,6 +21,7 @@ from watchtower.config import from_flags
 from watchtower.demo import infer, model, predict, scorer
 from watchtower.errors import StartError
 
+DEADLINE_S = 20.0
 ROW = [12, 70, 3]
 NAMED = {"months": 12, "monthly_charge": 70, "complaints": 3}
 
@@ -125,6 +133,27 @@ def test_a_data_dir_is_quoted_where_it_is_to_be_pasted() -> None:
     config = from_flags("http://127.0.0.1:8000", data_dir="my data")
 
     assert "--data-dir 'my data'" in what_to_try(config, "http://a", "http://b")
+
+
+@pytest.mark.slow
+@pytest.mark.needs_debian
+def test_every_line_that_the_demo_prints_can_be_pasted(tmp_path: Path) -> None:
+    (tmp_path / ".curlrc").write_text("fail\nsilent\n", encoding="utf-8")
+    ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data-dir", str(tmp_path / "my data")]
+    command = [sys.executable, "-m", "watchtower", "demo", *ports]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        deadline = Timer(DEADLINE_S, demo.kill)
+        deadline.start()
+        told = list(takewhile(lambda line: '"serving"' not in line, demo.stdout or ()))
+        lines = [line.strip() for line in told if line.startswith("  ")]
+        environ = {**os.environ, "CURL_HOME": str(tmp_path)}
+        ended = {line: subprocess.run(line, shell=True, env=environ, timeout=DEADLINE_S, check=False) for line in lines}
+        demo.send_signal(signal.SIGINT)
+        demo.wait(DEADLINE_S)
+        deadline.cancel()
+
+    assert [line for line, process in ended.items() if process.returncode] == []
+    assert (len(lines), demo.returncode) == (8, 0)
 
 
 @pytest.mark.slow

@@ -69,6 +69,16 @@ def test_every_key_is_read_as_its_type() -> None:
     assert load(GOOD / "everything.yaml", {"WATCHTOWER_ADMIN_TOKEN": "sesame", "WORKERS": "2"}) == EVERYTHING
 
 
+def test_the_example_in_the_documentation_is_a_configuration(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/configuration.md").read_text(encoding="utf-8")
+    file = tmp_path / "watchtower.yaml"
+    file.write_text(page.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
+    (endpoint,) = load(file, {}).endpoints
+
+    assert [variant.name for variant in endpoint.variants] == ["blue", "green"]
+    assert [shadow.name for shadow in endpoint.shadows] == ["v2"]
+
+
 def test_one_endpoint_with_one_variant_is_a_configuration() -> None:
     assert load(GOOD / "shortest.yaml", {}) == SHORTEST
 

@@ -1,11 +1,16 @@
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from watchtower.config import load
 from watchtower.errors import ConfigError
 
 MISTAKES = Path(__file__).parent / "mistakes"
+EVERYTHING = (MISTAKES.parent / "good" / "everything.yaml").read_text(encoding="utf-8")
 ENVIRON = {"PASSWORD": "sesame", "EMPTY": ""}
 
 
@@ -35,6 +40,18 @@ def test_each_mistake_has_its_message() -> None:
     assert files == {path.stem for path in MISTAKES.glob("*.txt")}
 
 
+@pytest.mark.slow
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(at=st.integers(0, len(EVERYTHING)), gone=st.integers(0, 40), come=st.text(max_size=20))
+def test_whatever_stands_in_a_file_is_a_configuration_or_a_mistake(at: int, gone: int, come: str) -> None:
+    with NamedTemporaryFile("w", encoding="utf-8", errors="replace", suffix=".yaml") as file:
+        file.write(EVERYTHING[:at] + come + EVERYTHING[at + gone :])
+        file.flush()
+
+        with suppress(ConfigError):
+            load(file.name, ENVIRON)
+
+
 def test_a_file_that_is_not_there_is_a_mistake() -> None:
     with pytest.raises(ConfigError) as caught:
         load("nowhere.yaml", {})
@@ -54,7 +71,7 @@ def test_a_file_in_another_encoding_is_a_mistake(tmp_path: Path) -> None:
 
 def test_a_file_that_nests_too_deeply_is_a_mistake(tmp_path: Path) -> None:
     file = tmp_path / "deep.yaml"
-    file.write_text("[" * 5000, encoding="utf-8")
+    file.write_text("[" * 1500, encoding="utf-8")
 
     with pytest.raises(ConfigError) as caught:
         load(file, {})

@@ -27,12 +27,13 @@ Ask, by the V1 protocol and by V2:
   curl http://{listen}/v1/models/churn:predict -d '{{"instances": [[12, 70, 3]]}}'
   curl http://{listen}/v2/models/churn/infer -d '{{"inputs": [{{"name": "rows", "datatype": "FP64", "shape": [1, 3], "data": [12, 70, 3]}}]}}'
 
-See what both answered, and what was counted:
+See what both models answered, what was recorded (--follow waits for more), and what was counted:
+  {python} -m watchtower journal tail --data-dir {data_dir} --json --last 2
   {python} -m watchtower journal tail --data-dir {data_dir}
   curl http://{admin}/metrics
   curl http://{admin}/api/v1/status
 
-Let v2 (green) answer every other request, and see who did:
+Let v2, which is called green here, answer half of the requests, and see who did:
   curl -X PUT http://{admin}/api/v1/endpoints/churn/weights -H 'content-type: application/json' -d '{{"weights": {{"blue": 1, "green": 1}}}}'
   curl -si http://{listen}/v1/models/churn | grep -i x-watchtower-variant
 

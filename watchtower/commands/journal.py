@@ -36,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    directory = args.data_dir / "journal"
-    if not directory.is_dir():
-        raise JournalError(f"{directory}: no journal; --data-dir says where the sidecar keeps it")
+    if not args.data_dir.is_dir():
+        raise JournalError(f"{args.data_dir}: no such folder; --data-dir says where the sidecar keeps its journal")
+    directory = args.data_dir / "journal"  # which the first record makes
     if args.look == "stat":
         _print_stat(stat(directory, _progress if sys.stderr.isatty() else _no_progress), as_object=args.json)
         return 0
