@@ -89,8 +89,10 @@ def shown(node: Node, kind: inspect.Type | None = None) -> str:
     if isinstance(node, Scalar):
         if node.is_nothing:
             return "nothing"
-        is_secret = any(isinstance(one, inspect.CustomType) for one in _kinds(kind))
-        return "<secret>" if is_secret else repr(_CREDENTIALS.sub("//<secret>@", node.shown))
+        kinds = [one for one in _kinds(kind) if not isinstance(one, inspect.NoneType)]
+        if kinds and all(isinstance(one, inspect.CustomType | inspect.DictType | inspect.StructType) for one in kinds):
+            return "a text"  # what stands where a section belongs may be one of the section's secrets
+        return repr(_CREDENTIALS.sub("//<secret>@", node.shown))
     return "a list" if isinstance(node, Listing) else "a section"
 
 

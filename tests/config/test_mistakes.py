@@ -69,6 +69,7 @@ def test_a_file_in_another_encoding_is_a_mistake(tmp_path: Path) -> None:
     assert [f"{file}: not UTF-8 at byte 11"] == caught.value.mistakes
 
 
+@pytest.mark.slow
 def test_a_file_that_nests_too_deeply_is_a_mistake(tmp_path: Path) -> None:
     file = tmp_path / "deep.yaml"
     file.write_text("[" * 1500, encoding="utf-8")
