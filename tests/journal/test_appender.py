@@ -37,6 +37,12 @@ def test_no_segment_is_made_before_the_first_batch(tmp_path: Path, clock: Manual
     assert not (tmp_path / "journal").exists()
 
 
+@pytest.mark.parametrize("stream", ["", "w0.1", "../w0", "w 0"])
+def test_a_stream_that_no_reader_would_find_is_refused(tmp_path: Path, clock: ManualClock, stream: str) -> None:
+    with pytest.raises(ValueError, match="letters, digits, - and _ only"):
+        make_appender(tmp_path, clock, stream=stream)
+
+
 def test_a_batch_is_appended_whole(tmp_path: Path, clock: ManualClock) -> None:
     size = len(b"".join(map(encode, numbered(3))))
 

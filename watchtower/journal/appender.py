@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from watchtower.clock import SECOND, Clock
 from watchtower.journal.format import SegmentHead, encode_head, whole_frames
-from watchtower.journal.segments import TEMPORARY, Segment, hold, segments
+from watchtower.journal.segments import TEMPORARY, Segment, check_stream, hold, segments
 from watchtower.journal.settings import CaptureSettings
 
 
@@ -77,6 +77,7 @@ class _Open:
 
 class Appender:
     def __init__(self, settings: CaptureSettings, directory: Path, stream: str, clock: Clock) -> None:
+        check_stream(stream)
         self._settings = settings
         self._sync_after = None if settings.fsync == "never" else round(settings.fsync * SECOND)
         self._directory = directory

@@ -18,7 +18,8 @@ from watchtower.journal.format import Damage, Record, Scanner, SegmentHead
 READ_SIZE: Final = 1024 * 1024
 TEMPORARY: Final = ".tmp"
 
-_NAME: Final = re.compile(r"(?P<stream>[A-Za-z0-9_-]+)\.(?P<sequence>\d{8,})\.wtj")
+_STREAM: Final = re.compile(r"[A-Za-z0-9_-]+")
+_NAME: Final = re.compile(rf"(?P<stream>{_STREAM.pattern})\.(?P<sequence>\d{{8,}})\.wtj")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,6 +50,12 @@ def segments(directory: Path) -> list[Segment]:
     except FileNotFoundError:
         return []
     return sorted(Segment(match["stream"], int(match["sequence"]), directory / match[0]) for match in matches if match)
+
+
+def check_stream(stream: str) -> None:
+    """Refuses a name whose segments no reader would find."""
+    if not _STREAM.fullmatch(stream):
+        raise ValueError(f"a stream's name has letters, digits, - and _ only, not {stream!r}")
 
 
 def survey(directory: Path) -> Iterator[Stored]:
