@@ -19,10 +19,14 @@ class Account:
     dropped: Counter[str]  # by the journal, by reason
     shadow: Counter[str]  # requests to shadows, by outcome
 
-    def lost_since(self, before: "Account") -> dict[str, int]:
-        """Every request that did not leave all its records, by why; empty when none is lost."""
+    def lost_since(self, before: "Account", answered: int) -> dict[str, int]:
+        """Every request that did not leave all its records, by why; empty when none is lost.
+
+        `answered` is what the client counted, without those that were on their way when it stopped.
+        """
         dropped, shadow = self.dropped - before.dropped, self.shadow - before.shadow
-        expected = self.requests - before.requests + shadow.total()
+        requests = self.requests - before.requests
+        expected = max(requests, answered) + shadow.total()
         lost = {f"journal {reason}": number for reason, number in dropped.items()}
         lost |= {f"shadow {outcome}": number for outcome, number in shadow.items() if outcome != ShadowOutcome.ANSWERED}
         if unexplained := expected - (self.records - before.records) - sum(lost.values()):

@@ -84,12 +84,17 @@ def _round(proxy: Proxy, shadow: Model, body: Path, seconds: int) -> Round:
         p99_ms=seen.p99_us / 1e3,
         errors=seen.errors,
         shadowed=(shadow.requests() - met - 1) / seen.requests,
-        lost=_account(proxy).lost_since(account),
+        lost=_lost_since(account, proxy, seen.requests),
     )
 
 
-def _account(proxy: Proxy) -> Account:
-    return accounts.read(proxy.site.admin) if proxy.peer == WATCHTOWER else Account(0, 0, Counter(), Counter())
+def _account(proxy: Proxy) -> Account | None:
+    return accounts.read(proxy.site.admin) if proxy.peer == WATCHTOWER else None
+
+
+def _lost_since(before: Account | None, proxy: Proxy, answered: int) -> dict[str, int]:
+    after = _account(proxy)
+    return after.lost_since(before, answered) if after and before else {}
 
 
 def _lost(rounds: Sequence[Round]) -> str:
