@@ -19,10 +19,6 @@ def chunk(part: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(part), part)
 
 
-def chunks(parts: Iterable[bytes]) -> bytes:
-    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
-
-
 def last_chunk(trailers: list[bytes]) -> bytes:
     return b"\r\n".join((b"0", *trailers, b"", b"")) if trailers else LAST_CHUNK
 

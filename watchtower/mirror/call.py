@@ -8,6 +8,8 @@ from watchtower.record import NEVER, KeptRequest, ShadowOutcome
 from watchtower.upstream.connection import Failure, UpstreamConnection
 from watchtower.upstream.pool import Pool
 
+JOIN_SIZE: Final = 32 * 1024  # up to here, a copy is cheaper than a second buffer
+
 _OUTCOME_OF: Final = {
     Failure.CONNECT_FAILED: ShadowOutcome.CONNECT_FAILED,
     Failure.RESET: ShadowOutcome.RESET,
@@ -61,14 +63,11 @@ class ShadowCall:
         self.connected_ns = monotonic_ns()
         request = self.request
         head = self._shadow.head(request)
-        parts = request.parts
-        if not parts:
-            connection.send(head, is_head=request.method == b"HEAD")
-        elif len(parts) == 1:
-            connection.send(head + parts[0], is_head=False)
+        connection.begin(is_head=request.method == b"HEAD")
+        if request.size <= JOIN_SIZE:
+            connection.transport.write(b"".join((head, *(request.parts or ()))))
         else:
-            connection.send(head, is_head=False)
-            connection.transport.writelines(parts)
+            connection.transport.writelines([head, *(request.parts or ())])
 
     def upstream_writable(self, is_writable: bool) -> None:
         """The whole request is held anyway; the deadline bounds for how long."""

@@ -15,7 +15,6 @@ from watchtower.http1.response import Answer
 from watchtower.http1.write import (
     answer_head,
     chunk,
-    chunks,
     forwarded_lines,
     interim_head,
     last_chunk,
@@ -33,6 +32,7 @@ from watchtower.upstream.pool import Wait
 FOREVER: Final = float("inf")
 # Bytes of a request that wait for their upstream before the client is no longer read.
 READ_AHEAD: Final = 64 * 1024
+JOIN_SIZE: Final = 32 * 1024
 
 _FAILURES: Final = {
     Failure.CONNECT_FAILED: (Refusal.UPSTREAM_CONNECT_FAILED, Outcome.CONNECT_FAILED),
@@ -213,7 +213,7 @@ class Flow:
         if answer.is_complete:
             self._pass_end(answer, connection, out)
         else:
-            self._client.transport.writelines(out)
+            write(self._client.transport, out)
             self._expire_after(self.endpoint.settings.pool.idle_timeout)
 
     def failed(self, failure: Failure) -> None:
@@ -262,11 +262,12 @@ class Flow:
             length=request.length,
             is_chunked=request.is_chunked,
         )
-        connection.send(head, is_head=request.method == b"HEAD")
-        self._forward_body(connection)
+        connection.begin(is_head=request.method == b"HEAD")
+        self._forward_body(connection, head)
 
-    def _forward_body(self, connection: UpstreamConnection) -> None:
+    def _forward_body(self, connection: UpstreamConnection, head: bytes = b"") -> None:
         request = self.request
+        out = [head] if head else []
         parts = request.parts
         if parts:
             request.parts = []
@@ -275,20 +276,16 @@ class Flow:
             if limit is not None and self.request_size > limit:
                 self.refuse(Refusal.BODY_TOO_LARGE)
                 return
-            if request.is_chunked:
-                connection.transport.write(chunks(parts))
-            elif len(parts) == 1:
-                connection.transport.write(parts[0])
-            else:
-                connection.transport.writelines(parts)
+            out += map(chunk, parts) if request.is_chunked else parts
         if request.is_complete:
             if request.is_chunked:
-                connection.transport.write(last_chunk(request.trailers))
+                out.append(last_chunk(request.trailers))
             self.sent_ns = monotonic_ns()
             self._expire_after(self.endpoint.settings.pool.first_byte_timeout)
             self._ledger.request_sent(self)
         else:
             self._expire_after(self._hub.limits.body_timeout)
+        write(connection.transport, out)
 
     def _keep(self, parts: list[bytes]) -> None:
         self.request_size += sum(map(len, parts))
@@ -367,11 +364,7 @@ class Flow:
         request = self.request
         if answer.has_body and (answer.is_chunked or answer.ends_with_connection) and request.is_http11:
             out.append(last_chunk(answer.trailers))
-        transport = self._client.transport
-        if len(out) == 2 and self.response_size < READ_AHEAD:
-            transport.write(out[0] + out[1])  # one small copy is cheaper than two buffers
-        else:
-            transport.writelines(out)
+        write(self._client.transport, out)
         self._connection = None
         if self._is_client_slow:
             connection.transport.resume_reading()  # its next user is another client
@@ -449,3 +442,13 @@ class Flow:
         self._hub.sweep.forget(self)
         self._ledger.ended(self)
         self._client.flow_ended(keep=keep)
+
+
+def write(transport: asyncio.Transport, out: list[bytes]) -> None:
+    """All of it at once: every write of its own is a system call, which costs more than to copy a few kilobytes."""
+    if len(out) == 1:
+        transport.write(out[0])
+    elif sum(map(len, out)) <= JOIN_SIZE:
+        transport.write(b"".join(out))
+    else:
+        transport.writelines(out)

@@ -55,11 +55,10 @@ class UpstreamConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self.tunnel: asyncio.Protocol | None = None  # takes over after a 101
 
-    def send(self, head: bytes, *, is_head: bool) -> None:
-        """Begin a request; parts of its body follow through `transport`."""
+    def begin(self, *, is_head: bool) -> None:
+        """A new request follows through `transport`."""
         self.has_heard = False
         self.reader.expect(is_head=is_head)
-        self.transport.write(head)
 
     def abort(self) -> None:
         """Close at once; the caller, who asked for it, is not told."""
