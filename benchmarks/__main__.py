@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -65,7 +66,8 @@ def _run(options: argparse.Namespace) -> bool:
         print(claims_table(claims).text())
     if options.json:
         numbers = {name: part.numbers for name, part in results.items()}
-        options.json.write_text(json.dumps({"machine": machine.describe(), **numbers}, indent=1))
+        judged = [{**asdict(claim), "value": claim.value, "verdict": claim.verdict} for claim in claims]
+        options.json.write_text(json.dumps({"machine": machine.describe(), **numbers, "claims": judged}, indent=1))
     return not any(claim.verdict is Verdict.FAILED for claim in claims)
 
 

@@ -30,7 +30,7 @@ class Account:
         lost = {f"journal {reason}": number for reason, number in dropped.items()}
         lost |= {f"shadow {outcome}": number for outcome, number in shadow.items() if outcome != ShadowOutcome.ANSWERED}
         if unexplained := expected - (self.records - before.records) - sum(lost.values()):
-            lost["unexplained"] = unexplained
+            lost["unexplained"] = abs(unexplained)
         return lost
 
 

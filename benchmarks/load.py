@@ -32,4 +32,7 @@ def closed_loop(port: int, body: Path, seconds: int) -> Load:
     _, mark, summary = done.stdout.partition(_MARK)
     if not mark:
         raise BenchmarkError(f"wrk gave no summary: {done.stdout}{done.stderr}")
-    return msgspec.convert(json.loads(summary), Load)
+    load = msgspec.convert(json.loads(summary), Load)
+    if not load.requests:
+        raise BenchmarkError(f"nothing was answered in {seconds} s: {load}")
+    return load

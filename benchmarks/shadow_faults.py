@@ -125,9 +125,11 @@ def _claims(results: Results) -> list[Claim]:
     claims = []
     for shadow in (_NONE_AGAIN, "healthy", *_FAULTS):
         rounds, is_judged = results[Way(WATCHTOWER.name, shadow)], shadow in _FAULTS
-        claims.append(
-            ratio(f"client's p99, shadow {shadow} / none", _p99(rounds), _p99(alone), 1.05 if is_judged else None)
-        )
         growth = (max(one.peak_rss for one in rounds) - max(one.peak_rss for one in alone)) / _MIB
-        claims.append(Claim(f"peak RSS in MiB, shadow {shadow} − none", (growth,), 16 if is_judged else None))
+        hurt = sum(one.failed + one.unanswered for one in rounds)
+        claims += [
+            ratio(f"client's p99, shadow {shadow} / none", _p99(rounds), _p99(alone), 1.05 if is_judged else None),
+            Claim(f"client's failed and unanswered requests, shadow {shadow}", (hurt,), 0 if is_judged else None),
+            Claim(f"peak RSS in MiB, shadow {shadow} − none", (growth,), 16 if is_judged else None),
+        ]
     return claims
