@@ -18,6 +18,7 @@ from benchmarks.report import Claim, Part, Table
 
 _IDLE: Final = 10_000
 _OWN_FILES: Final = 100
+_REST_SECONDS: Final = 5  # one tick of the kernel's clock is then 0.2 % of a core
 _MB: Final = 1_000_000
 _HEADER: Final = (
     "proxy", "first answer, s", "data plane RSS, MB", "whole PSS, MB", "% of a core at rest", f"{_IDLE:,} idle, MB more",
@@ -34,7 +35,7 @@ class Footprint:
     idle_rss: int  # that idle connections added to the data plane
 
 
-def measure(pace: Pace, peers: Sequence[Peer], folder: Path) -> Part:
+def measure(_: Pace, peers: Sequence[Peer], folder: Path) -> Part:
     _raise_file_limit()
     body = json_body(100)
     found = []
@@ -46,7 +47,7 @@ def measure(pace: Pace, peers: Sequence[Peer], folder: Path) -> Part:
             with serving(
                 peer, folder / f"proxy-{number}", model.port, shadow.port if peer.can_mirror else None
             ) as proxy:
-                found.append(_footprint(proxy, began, pace.seconds))
+                found.append(_footprint(proxy, began))
     return Part([_table(found)], _claims(found), [asdict(one) for one in found])
 
 
@@ -57,15 +58,15 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _footprint(proxy: Proxy, began: float, seconds: int) -> Footprint:
+def _footprint(proxy: Proxy, began: float) -> Footprint:
     port = proxy.site.listen
     _ask(port).close()
     first_answer = time.monotonic() - began
     family, plane = usage.tree(proxy.pid), usage.data_plane(proxy.pid)
     usage.settle(family)
     cpu = usage.cpu_seconds(family)
-    time.sleep(seconds)
-    resting = (usage.cpu_seconds(family) - cpu) / seconds
+    time.sleep(_REST_SECONDS)
+    resting = (usage.cpu_seconds(family) - cpu) / _REST_SECONDS
     plane_rss, whole_pss = usage.rss(plane), usage.pss(family)
     streams = [_ask(port) for _ in range(_IDLE)]
     usage.settle(family)
