@@ -42,6 +42,7 @@ class Model:
 
     def __init__(self, background: Background) -> None:
         self.asked = 0
+        self.last_asked = 0.0  # monotonic
         self.status = 200
         self.size = 2
         self.port = 0
@@ -91,6 +92,7 @@ class Model:
             pass
         with self._changed:
             self.asked += 1
+            self.last_asked = time.monotonic()
             self._changed.notify_all()
         await self._gate.wait()
         if self.size <= 65536:

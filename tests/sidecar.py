@@ -76,7 +76,8 @@ class Log:
 
 class Sidecar:
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
-        self.data_dir = folder / "data"
+        self.data_dir = Path(config.get("data_dir", folder / "data"))
+        folder.mkdir(exist_ok=True)
         self.config_file = folder / "watchtower.json"  # JSON is YAML
         self.write_config(config)
         self.started_at = time.monotonic()

@@ -1,0 +1,103 @@
+"""SIGHUP while traffic flows: nothing is lost, and a bad configuration changes nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sidecar import endpoint, until
+from stage import stage
+
+pytestmark = pytest.mark.slow
+
+
+def test_reloads_under_load_lose_no_request(tmp_path: Path) -> None:
+    with stage(tmp_path, shadow={}, workers=2) as on, on.load() as clients:
+        for _ in range(3):
+            clients.wait_for(100)
+            assert on.sidecar.reload()["is_adopted"]
+        assert until(lambda: not on.sidecar.workers("retiring"))
+        clients.wait_for(100)
+        clients.stop()
+
+        assert set(clients.seen) == {200}
+        assert on.sidecar.differences(clients.total) == []
+
+
+def test_a_reload_takes_a_new_upstream_without_losing_a_request(tmp_path: Path) -> None:
+    with stage(tmp_path) as on, on.load() as clients:
+        clients.wait_for(100)
+        on.sidecar.reload({**on.config, "endpoints": [endpoint(on.shadow.url)]})
+        on.shadow.wait_until_asked(100)
+        clients.stop()
+
+        assert set(clients.seen) == {200}
+
+
+def test_a_reload_to_more_and_fewer_workers_loses_no_request(tmp_path: Path) -> None:
+    with stage(tmp_path) as on, on.load() as clients:
+        for workers in (3, 1, 2):
+            assert on.sidecar.reload({**on.config, "workers": workers})["is_adopted"]
+            assert until(lambda: not on.sidecar.workers("retiring"))
+            clients.wait_for(100)
+        found = len(on.sidecar.workers())
+        clients.stop()
+
+        assert (set(clients.seen), found) == ({200}, 2)
+        assert on.sidecar.differences(clients.total) == []
+
+
+def test_a_bad_configuration_is_refused_with_all_its_mistakes_in_the_log(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        bad = {**on.config, "wrokers": 2, "capture": {"max_body": "many"}}
+        last = on.sidecar.reload(bad)
+        logged = [line["mistake"] for line in on.sidecar.log.events("mistake in the configuration")]
+
+        assert not last["is_adopted"]
+        assert logged == last["mistakes"]
+        assert [name in " ".join(logged) for name in ("wrokers", "capture.max_body")] == [True, True]
+        assert set(on.ask(20).seen) == {200}
+
+
+def test_a_file_that_is_gone_leaves_the_old_configuration_in_force(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        on.sidecar.config_file.unlink()
+        last = on.sidecar.reload()
+
+        assert not last["is_adopted"]
+        assert set(on.ask(20).seen) == {200}
+
+
+def test_a_file_that_is_half_written_leaves_the_old_configuration_in_force(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        text = on.sidecar.config_file.read_text()
+        on.sidecar.config_file.write_text(text[: len(text) // 2])
+        last = on.sidecar.reload()
+
+        assert not last["is_adopted"]
+        assert set(on.ask(20).seen) == {200}
+
+
+def test_weights_outlive_a_reload_that_is_refused(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        two = _two_variants(on.model.url, on.shadow.url)
+        assert on.sidecar.reload({**on.config, **two})["is_adopted"]
+        on.sidecar.put_weights("model", {"blue": 0, "green": 1})
+        with on.load():
+            on.shadow.wait_until_asked(20)
+        on.sidecar.reload({**on.config, **two, "workers": "none"})
+
+        assert on.sidecar.get("/api/v1/endpoints/model/weights")["weights"] == {"blue": 0, "green": 1}
+        assert set(on.ask(20).answered_by) == {"green"}
+
+
+def test_a_secret_in_a_bad_configuration_is_not_logged(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        bad = {**on.config, "admin": {"listen": on.sidecar.admin, "token": ["a-very-secret-token"]}}
+        on.sidecar.reload(bad)
+
+        assert "a-very-secret-token" not in on.sidecar.log.text() + json.dumps(on.sidecar.get("/api/v1/status"))
+
+
+def _two_variants(blue: str, green: str) -> dict[str, object]:
+    variants = [{"name": "blue", "url": blue, "weight": 1}, {"name": "green", "url": green, "weight": 0}]
+    return {"endpoints": [{"name": "model", "variants": variants}]}
