@@ -12,14 +12,20 @@ import msgspec
 NEVER = -1
 
 
-class Role(StrEnum):
+class Word(StrEnum):
+    """A word of a closed list; it is a key wherever things are counted, and Enum's own hash is a slow one."""
+
+    __hash__ = str.__hash__
+
+
+class Role(Word):
     """On whose behalf the exchange was made."""
 
     PRIMARY = "primary"
     SHADOW = "shadow"
 
 
-class Outcome(StrEnum):
+class Outcome(Word):
     """How a primary exchange ended: exactly one for each request that an endpoint took."""
 
     ANSWERED = "answered"  # the upstream's answer reached its end, whatever its status below 400
@@ -33,7 +39,7 @@ class Outcome(StrEnum):
     UPGRADED = "upgraded"  # the connection became a tunnel
 
 
-class ShadowOutcome(StrEnum):
+class ShadowOutcome(Word):
     """How a request fared at one shadow: exactly one for each request that its endpoint took."""
 
     ANSWERED = "answered"  # answered whole with a status below 400
@@ -51,7 +57,7 @@ class ShadowOutcome(StrEnum):
     INCOMPLETE = "incomplete"  # the client's request never arrived whole, or was refused: there was nothing to mirror
 
 
-class BodyNote(StrEnum):
+class BodyNote(Word):
     """Why a kept body is, or is not, the body that was sent."""
 
     WHOLE = "whole"  # kept as it was sent
@@ -106,9 +112,11 @@ class KeptRequest(msgspec.Struct, frozen=True):
     method: bytes
     target: bytes
     host: bytes
-    lines: list[bytes]  # header lines that pass a hop, `Name: value`
-    own_lines: bytes  # what the proxy added: X-Forwarded-*, the request id
+    fields: bytes  # header lines that pass a hop, each with its end
+    own_fields: bytes  # what the proxy added: X-Forwarded-*, the request id
     noted: dict[bytes, bytes]  # values by lower-case name
+    content_type: bytes
+    content_encoding: bytes
     parts: list[bytes] | None  # the body, None when it is longer than anybody keeps
     size: int
     read_ns: int  # monotonic, when its head was read

@@ -24,6 +24,7 @@ from watchtower.control.routes_file import POLL_INTERVAL, OverridesReader, effec
 from watchtower.deadlines import Sweep
 from watchtower.gauges import Gauges
 from watchtower.http1.fields import Rules, request_rules, response_rules
+from watchtower.http1.heads import AnswerTable, RequestTable
 from watchtower.journal.capture import Capture
 from watchtower.journal.writer import JournalWriter
 from watchtower.journal_cells import JournalCells
@@ -118,7 +119,7 @@ class _Worker:
         hub = Hub(
             Router(endpoints),
             config.limits,
-            self._request_rules(),
+            RequestTable(self._request_rules()),
             self._sweep,
             Sweep(IDLE_SWEEP_S),
             refusal_cells(self._cells),
@@ -250,7 +251,7 @@ class _Worker:
         pool = Pool(
             address,
             settings,
-            response_rules(self._config.capture.headers_noted()),
+            AnswerTable(response_rules(self._config.capture.headers_noted())),
             start_task=self._tasks.start,
             on_connect=connected,
             tls=client_context(tls) if address.is_tls else None,

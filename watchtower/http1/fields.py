@@ -73,10 +73,17 @@ def add_noted(noted: dict[bytes, bytes], key: bytes, value: bytes) -> None:
     noted[key] = value
 
 
-def without_named(lines: list[bytes], connection: bytes) -> list[bytes]:
-    """The lines without the fields that a Connection header names."""
-    named = tuple(token.strip().lower() + b":" for token in connection.split(b",") if token.strip())
-    return [line for line in lines if not line.lower().startswith(named)]
+def without_named(fields: bytes, connection: bytes) -> bytes:
+    """The fields without those that a Connection header names."""
+    return without(fields, (token.strip().lower() for token in connection.split(b",") if token.strip()))
+
+
+def without(fields: bytes, names: Iterable[bytes]) -> bytes:
+    """Lines that each have their end, without those of some names in lower case."""
+    unwanted = tuple(name + b":" for name in names)
+    if not any(name in fields.lower() for name in unwanted):
+        return fields
+    return b"".join(line for line in fields.splitlines(keepends=True) if not line.lower().startswith(unwanted))
 
 
 def may_trail(key: bytes) -> bool:

@@ -91,7 +91,7 @@ class ShadowCall:
             if answer.status == 101:
                 self.end(ShadowOutcome.BAD_ANSWER)
                 return
-            if answer.has_body and answer.length is not None and answer.length > self._shadow.max_body:
+            if answer.has_body and (answer.head.length or 0) > self._shadow.max_body:
                 self.end(ShadowOutcome.TOO_LARGE)
                 return
         if answer.parts and not self._take_parts(answer, now):
@@ -132,8 +132,7 @@ class ShadowCall:
             self.first_part_ns = now
         self.last_part_ns = now
         self.part_count += len(parts)
-        for part in parts:
-            if self.answer_size < self._shadow.keep:
-                self.kept.append(part)
-            self.answer_size += len(part)
+        if self.answer_size < self._shadow.keep:
+            self.kept += parts
+        self.answer_size += sum(map(len, parts))
         return self.answer_size <= self._shadow.max_body

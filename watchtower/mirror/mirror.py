@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from time import monotonic_ns
+from typing import Final
 
 from watchtower.clock import Clock
+from watchtower.http1.response import AnswerHead
 from watchtower.journal.capture import Capture
 from watchtower.mirror.call import ShadowCall
 from watchtower.mirror.shadow import Shadow
@@ -36,10 +38,9 @@ class ShadowRecorder:
 
     def record(self, shadow: Shadow, call: ShadowCall, outcome: ShadowOutcome) -> None:
         request, answer, capture = call.request, call.answer, self._capture
-        answer_noted = answer.noted if answer is not None else {}
-        response_type = answer_noted.get(b"content-type", b"")
+        answered = answer.head if answer is not None else _NO_HEAD
         body, note, encoding = capture.body(
-            call.kept, call.answer_size, response_type, answer_noted.get(b"content-encoding", b"")
+            call.kept, call.answer_size, answered.content_type, answered.content_encoding
         )
         ended_ns = call.ended_ns if call.ended_ns != NEVER else monotonic_ns()
         start_ns = call.started_ns if call.started_ns != NEVER else ended_ns
@@ -62,22 +63,25 @@ class ShadowRecorder:
                 request.method,
                 request.target,
                 answer.status if answer is not None else 0,
-                request.noted.get(b"content-type", b""),
-                request.noted.get(b"content-encoding", b""),
-                response_type,
+                request.content_type,
+                request.content_encoding,
+                answered.content_type,
                 encoding,
                 request.size,
                 call.answer_size,
                 BodyNote.NOT_KEPT if request.size else BodyNote.NONE,
                 note,
                 (),
-                capture.headers(answer_noted),
+                capture.headers(answered.noted),
                 b"",
                 body,
                 request.noted.get(b"x-watchtower-test", b""),
                 request.noted.get(b"traceparent", b""),
             )
         )
+
+
+_NO_HEAD: Final = AnswerHead(0, b"", [], {})
 
 
 def _since(start_ns: int, moment_ns: int) -> int:

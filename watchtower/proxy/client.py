@@ -4,7 +4,9 @@ import asyncio
 from typing import Final, cast
 
 from watchtower.http1.refusal import Refusal, problem
-from watchtower.http1.request import Request, RequestReader
+from watchtower.http1.request import Request, RequestHead
+from watchtower.http1.request_reader import RequestReader
+from watchtower.http1.write import forwarded_fields
 from watchtower.proxy.flow import FOREVER, Flow, Ledger
 from watchtower.proxy.hub import Hub
 from watchtower.proxy.identity import is_usable, make_request_id
@@ -19,6 +21,7 @@ class ClientConnection(asyncio.Protocol):
     __slots__ = (
         "_clients",
         "_flow",
+        "_forwarded",
         "_hub",
         "_is_lingering",
         "_is_paused",
@@ -37,8 +40,9 @@ class ClientConnection(asyncio.Protocol):
         self._hub = hub
         self._ledger = ledger
         self._clients = clients
-        self._reader = RequestReader(hub.rules, max_head=hub.limits.max_head, max_target=hub.limits.max_target)
+        self._reader = RequestReader(hub.table, max_head=hub.limits.max_head, max_target=hub.limits.max_target)
         self._flow: Flow | None = None
+        self._forwarded: tuple[RequestHead | None, bytes] = (None, b"")
         self._is_lingering = False
         self._is_paused = False  # we do not read
         self._is_slow = False  # the client does not
@@ -132,6 +136,13 @@ class ClientConnection(asyncio.Protocol):
 
     # The flow calls these.
 
+    def forwarded(self, head: RequestHead) -> bytes:
+        known_head, fields = self._forwarded
+        if head is not known_head:  # heads that came before are shared
+            fields = forwarded_fields(head, self.peer, self.scheme)
+            self._forwarded = (head, fields)
+        return fields
+
     def pace(self) -> None:
         """Read no further while a pipelined request waits for its turn, or a body for its upstream."""
         flow, waiting = self._flow, len(self._reader.requests)
@@ -152,7 +163,7 @@ class ClientConnection(asyncio.Protocol):
         if not keep:
             self._close()
             return
-        if request.upgrade is not None:
+        if request.head.upgrade is not None:
             self._reader.resume()
         if not self._is_starting:
             self._next()
@@ -179,13 +190,14 @@ class ClientConnection(asyncio.Protocol):
 
     def _begin(self, request: Request) -> None:
         hub = self._hub
-        request_id = request.noted.get(b"x-request-id")
+        head = request.head
+        request_id = head.noted.get(b"x-request-id")
         if request_id is None or not is_usable(request_id):
             request_id = make_request_id(hub.clock.wall_ns(), hub.getrandbits)
         if request.refusal is not None:
             self._refuse(request, request_id, request.refusal)
             return
-        endpoint = hub.router.find(request.host, request.target)
+        endpoint = hub.router.find(head.host, head.target)
         if endpoint is None:
             self._refuse(request, request_id, Refusal.NO_ENDPOINT)
             return
@@ -197,7 +209,7 @@ class ClientConnection(asyncio.Protocol):
         """Before any endpoint took it."""
         self._hub.refused(refusal)
         keep = request.refusal is None and request.is_complete and request.keep_alive and not self._hub.is_draining
-        self.transport.write(problem(refusal, request_id, close=not keep, bodiless=request.method == b"HEAD"))
+        self.transport.write(problem(refusal, request_id, close=not keep, bodiless=request.head.method == b"HEAD"))
         self.flow_ended(keep=keep)
 
     def _close(self) -> None:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 
-from watchtower.http1.request import Request
+from watchtower.http1.request import RequestHead
 from watchtower.metrics import catalogue
 from watchtower.metrics.cells import Cells, Counter
 from watchtower.proxy.route import choose_by_key, choose_by_share, key_of
@@ -40,7 +40,7 @@ class Variant:
         self.weight = settings.weight
         self.pool = pool
         self.cells = cells
-        self.answer_line = b"\r\nx-watchtower-variant: " + settings.name.encode()
+        self.answer_field = b"x-watchtower-variant: %b\r\n" % settings.name.encode()
 
 
 class Endpoint:
@@ -68,10 +68,10 @@ class Endpoint:
         self._sticky = settings.sticky
         self._random = random.random
 
-    def choose(self, request: Request) -> Variant:
+    def choose(self, head: RequestHead) -> Variant:
         if self._only is not None:
             return self._only
-        key = key_of(self._sticky, request.noted) if self._sticky is not None else None
+        key = key_of(self._sticky, head.noted) if self._sticky is not None else None
         if key is None:
             return choose_by_share(self.variants, self._random())
         return choose_by_key(self.variants, key)

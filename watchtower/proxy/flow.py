@@ -10,17 +10,9 @@ from time import monotonic_ns
 from typing import Final, Protocol
 
 from watchtower.http1.refusal import ANSWERS, Refusal, problem
-from watchtower.http1.request import Request
+from watchtower.http1.request import Request, RequestHead
 from watchtower.http1.response import Answer
-from watchtower.http1.write import (
-    answer_head,
-    chunk,
-    forwarded_lines,
-    interim_head,
-    last_chunk,
-    request_head,
-    switching_head,
-)
+from watchtower.http1.write import answer_framing, chunk, last_chunk, request_framing, switching_fields
 from watchtower.proxy.endpoint import Endpoint, Variant
 from watchtower.proxy.hub import Hub
 from watchtower.proxy.tunnel import Side, Tunnel
@@ -50,6 +42,9 @@ class Client(Protocol):
     scheme: bytes
     tunnel: Side | None
 
+    def forwarded(self, head: RequestHead) -> bytes:
+        """The X-Forwarded-* fields of a request that came by it."""
+
     def pace(self) -> None:
         """Stop or go on reading, as the flow can take more or not."""
 
@@ -72,7 +67,7 @@ class Flow:
     # Most flows change few of these; the class holds the values that they begin with.
     variant: Variant | None = None
     deadline = FOREVER
-    own_lines = b""
+    own_fields = b""
     wait_ns = 0  # from the head to a connection
     was_fresh = False  # that connection was made for this request
     sent_ns = NEVER
@@ -92,6 +87,7 @@ class Flow:
     is_mirrored = False
     _connection: UpstreamConnection | None = None
     _address: Address  # the variant's
+    _answer_field = b""  # tells the client which variant it is
     _total_deadline = FOREVER
     _client_keeps = False
     _has_retried = False
@@ -112,22 +108,21 @@ class Flow:
         self.answer_kept: list[bytes] = []
 
     def begin(self) -> None:
-        endpoint, request = self.endpoint, self.request
+        endpoint, head = self.endpoint, self.request.head
         settings = endpoint.settings
         endpoint.in_flight += 1
         self._hub.sweep.watch(self)
         if endpoint.in_flight > settings.max_in_flight:
             self.refuse(Refusal.TOO_MANY_IN_FLIGHT)
             return
-        if settings.max_body is not None and request.length > settings.max_body:
+        if settings.max_body is not None and head.length > settings.max_body:
             self.refuse(Refusal.BODY_TOO_LARGE)
             return
         if settings.pool.total_timeout is not None:
             self._total_deadline = self._hub.sweep.now + settings.pool.total_timeout
-        self.own_lines = (
-            forwarded_lines(request, self._client.peer, self._client.scheme) + b"\r\nx-request-id: " + self.request_id
-        )
-        variant = self.variant = endpoint.choose(request)
+        self.own_fields = b"%bx-request-id: %b\r\n" % (self._client.forwarded(head), self.request_id)
+        variant = self.variant = endpoint.choose(head)
+        self._answer_field = variant.answer_field
         self._address = variant.pool.address
         taken = variant.pool.take(self)
         if isinstance(taken, UpstreamConnection):
@@ -202,18 +197,17 @@ class Flow:
         answer = reader.answer
         if answer is None:
             return
-        out: list[bytes] = []
+        head = b""
         if self.answer is None:
             if answer.status == 101:
                 self._become_tunnel(connection, answer)
                 return
-            self._pass_head(answer, now, out)
-        if answer.parts:
-            self._pass_parts(answer, now, out)
+            head = self._pass_head(answer, now)
+        out = self._pass_parts(answer, now) if answer.parts else []
         if answer.is_complete:
-            self._pass_end(answer, connection, out)
+            self._pass_end(answer, connection, head, out)
         else:
-            write(self._client.transport, out)
+            write(self._client.transport, head, out)
             self._expire_after(self.endpoint.settings.pool.idle_timeout)
 
     def failed(self, failure: Failure) -> None:
@@ -249,59 +243,60 @@ class Flow:
     # Sending the request.
 
     def _send(self, connection: UpstreamConnection) -> None:
-        request, address = self.request, self._address
-        lines = request.lines
-        if request.upgrade is not None:
-            lines = [*lines, b"Connection: Upgrade", b"Upgrade: " + request.upgrade]
-        head = request_head(
-            request.method,
-            address.prefix + request.target if address.prefix else request.target,
-            address.authority if self.endpoint.settings.rewrite_host else request.host or address.authority,
-            lines,
-            self.own_lines,
-            length=request.length,
-            is_chunked=request.is_chunked,
+        head, upstream = self.request.head, self._address
+        fields = head.fields
+        if head.upgrade is not None:
+            fields = b"%bConnection: Upgrade\r\nUpgrade: %b\r\n" % (fields, head.upgrade)
+        sent = b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b%b%b\r\n" % (
+            head.method,
+            upstream.prefix,
+            head.target,
+            upstream.authority if self.endpoint.settings.rewrite_host else head.host or upstream.authority,
+            fields,
+            self.own_fields,
+            request_framing(head),
         )
-        connection.begin(is_head=request.method == b"HEAD")
-        self._forward_body(connection, head)
+        connection.begin(is_head=head.method == b"HEAD")
+        self._forward_body(connection, sent)
 
-    def _forward_body(self, connection: UpstreamConnection, head: bytes = b"") -> None:
+    def _forward_body(self, connection: UpstreamConnection, sent: bytes = b"") -> None:
+        """Pass on what has come, behind a head that is to be sent with it."""
         request = self.request
-        out = [head] if head else []
         parts = request.parts
+        is_chunked = request.head.is_chunked
         if parts:
             request.parts = []
-            self._keep(parts)
-            limit = self.endpoint.settings.max_body
-            if limit is not None and self.request_size > limit:
+            if not self._keep(parts):
                 self.refuse(Refusal.BODY_TOO_LARGE)
                 return
-            out += map(chunk, parts) if request.is_chunked else parts
         if request.is_complete:
-            if request.is_chunked:
-                out.append(last_chunk(request.trailers))
+            out = [*map(chunk, parts), last_chunk(request.trailers)] if is_chunked else parts
             self.sent_ns = monotonic_ns()
             self._expire_after(self.endpoint.settings.pool.first_byte_timeout)
-            self._ledger.request_sent(self)
+            if self.endpoint.mirror is not None:
+                self._ledger.request_sent(self)
         else:
+            out = [*map(chunk, parts)] if is_chunked else parts
             self._expire_after(self._hub.limits.body_timeout)
-        write(connection.transport, out)
+        write(connection.transport, sent, out)
 
-    def _keep(self, parts: list[bytes]) -> None:
+    def _keep(self, parts: list[bytes]) -> bool:
+        """Whether the body is not too large so far."""
         self.request_size += sum(map(len, parts))
-        if not self.is_kept_whole:
-            return
-        self.request_kept += parts
-        if self.request_size > self.endpoint.keep:
-            self.is_kept_whole = False
-            self.request_kept = [b"".join(self.request_kept)[: self._hub.capture_body]]
+        if self.is_kept_whole:
+            self.request_kept = self.request_kept + parts if self.request_kept else parts
+            if self.request_size > self.endpoint.keep:
+                self.is_kept_whole = False
+                self.request_kept = [b"".join(self.request_kept)[: self._hub.capture_body]]
+        limit = self.endpoint.settings.max_body
+        return limit is None or self.request_size <= limit
 
     def _can_send_again(self) -> bool:
         return (
             not self._has_retried
             and self.is_kept_whole
-            and self.request.upgrade is None
-            and self.endpoint.may_retry(self.request.method)
+            and self.request.head.upgrade is None
+            and self.endpoint.may_retry(self.request.head.method)
         )
 
     def _send_again(self) -> None:
@@ -322,49 +317,45 @@ class Flow:
 
     def _pass_interim(self, connection: UpstreamConnection) -> None:
         interim, connection.reader.interim = connection.reader.interim, []
-        if self.request.is_http11 and self.answer is None:  # RFC 9110 section 15.2: never to an HTTP/1.0 client
+        head = self.request.head
+        if head.is_http11 and self.answer is None:  # RFC 9110 section 15.2: never to an HTTP/1.0 client
             for answer in interim:
-                if answer.status != 100 or b"expect" in self.request.noted:
-                    self._client.transport.write(interim_head(answer))
+                if answer.status != 100 or b"expect" in head.noted:
+                    self._client.transport.write(answer.head.first + b"\r\n")
 
-    def _pass_head(self, answer: Answer, now: int, out: list[bytes]) -> None:
-        request, variant = self.request, self.variant
+    def _pass_head(self, answer: Answer, now: int) -> bytes:
         self.answer = answer
         self.first_byte_ns = now
         self.status = answer.status
-        self._client_keeps = (
-            request.keep_alive
+        is_http11 = self.request.head.is_http11
+        keeps = self._client_keeps = (
+            self.request.keep_alive
             and not self._hub.is_draining
-            and (request.is_http11 or not answer.has_body or answer.length is not None)
+            and (is_http11 or not answer.has_body or answer.head.length is not None)
         )
-        own = b"x-request-id: " + self.request_id
-        out.append(
-            answer_head(
-                answer,
-                own + variant.answer_line if variant is not None else own,
-                to_http11=request.is_http11,
-                keep_alive=self._client_keeps,
-            )
+        return b"%bx-request-id: %b\r\n%b%b\r\n" % (
+            answer.head.first,
+            self.request_id,
+            self._answer_field,
+            answer_framing(answer, to_http11=is_http11, keep_alive=keeps),
         )
 
-    def _pass_parts(self, answer: Answer, now: int, out: list[bytes]) -> None:
+    def _pass_parts(self, answer: Answer, now: int) -> list[bytes]:
         parts, answer.parts = answer.parts, []
         if self.part_count == 0:
             self.first_part_ns = now
         self.last_part_ns = now
         self.part_count += len(parts)
-        is_framed = (answer.is_chunked or answer.ends_with_connection) and self.request.is_http11
-        for part in parts:
-            if self.response_size < self._hub.capture_body:
-                self.answer_kept.append(part)
-            self.response_size += len(part)
-            out.append(chunk(part) if is_framed else part)
+        if self.response_size < self._hub.capture_body:
+            self.answer_kept += parts
+        self.response_size += sum(map(len, parts))
+        return [*map(chunk, parts)] if answer.head.length is None and self.request.head.is_http11 else parts
 
-    def _pass_end(self, answer: Answer, connection: UpstreamConnection, out: list[bytes]) -> None:
+    def _pass_end(self, answer: Answer, connection: UpstreamConnection, head: bytes, out: list[bytes]) -> None:
         request = self.request
-        if answer.has_body and (answer.is_chunked or answer.ends_with_connection) and request.is_http11:
-            out.append(last_chunk(answer.trailers))
-        write(self._client.transport, out)
+        if answer.has_body and answer.head.length is None and request.head.is_http11:
+            out = [*out, last_chunk(answer.trailers)]
+        write(self._client.transport, head, out)
         self._connection = None
         if self._is_client_slow:
             connection.transport.resume_reading()  # its next user is another client
@@ -376,7 +367,7 @@ class Flow:
         self._end(outcome, keep=self._client_keeps and request.is_complete)
 
     def _become_tunnel(self, connection: UpstreamConnection, answer: Answer) -> None:
-        if self.request.upgrade is None:
+        if self.request.head.upgrade is None:
             self._fail(Failure.BAD_ANSWER)
             return
         client = self._client
@@ -389,10 +380,13 @@ class Flow:
         tunnel = Tunnel(client.transport, connection.transport, self._tunnel_ended)
         connection.caller, connection.tunnel = None, tunnel.upstream
         client.tunnel = tunnel.client
-        own = b"x-request-id: " + self.request_id
-        if self.variant is not None:
-            own += self.variant.answer_line
-        client.transport.write(switching_head(answer, own) + connection.reader.rest)
+        switched = b"%bx-request-id: %b\r\n%b%b\r\n" % (
+            answer.head.first,
+            self.request_id,
+            self._answer_field,
+            switching_fields(answer.head),
+        )
+        client.transport.write(switched + connection.reader.rest)
         connection.transport.write(client.take_rest())
 
     def _tunnel_ended(self) -> None:
@@ -415,7 +409,7 @@ class Flow:
         keep = request.is_complete and request.keep_alive and request.refusal is None and not self._hub.is_draining
         self.status = ANSWERS[refusal][0]
         self._client.transport.write(
-            problem(refusal, self.request_id, close=not keep, bodiless=request.method == b"HEAD")
+            problem(refusal, self.request_id, close=not keep, bodiless=request.head.method == b"HEAD")
         )
         self._end(outcome, keep=keep)
 
@@ -444,11 +438,11 @@ class Flow:
         self._client.flow_ended(keep=keep)
 
 
-def write(transport: asyncio.Transport, out: list[bytes]) -> None:
+def write(transport: asyncio.Transport, head: bytes, out: list[bytes]) -> None:
     """All of it at once: every write of its own is a system call, which costs more than to copy a few kilobytes."""
-    if len(out) == 1:
-        transport.write(out[0])
-    elif sum(map(len, out)) <= JOIN_SIZE:
-        transport.write(b"".join(out))
-    else:
-        transport.writelines(out)
+    if len(out) == 1 and len(out[0]) <= JOIN_SIZE:
+        transport.write(head + out[0] if head else out[0])
+    elif out:
+        transport.writelines([head, *out] if head else out)
+    elif head:
+        transport.write(head)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from watchtower.clock import Clock
 from watchtower.deadlines import Sweep
-from watchtower.http1.fields import Rules
+from watchtower.http1.heads import RequestTable
 from watchtower.http1.refusal import Refusal
 from watchtower.metrics import catalogue
 from watchtower.metrics.cells import Cells, Counter, Gauge
@@ -19,7 +19,7 @@ from watchtower.proxy.settings import LimitSettings
 class Hub:
     router: Router[Endpoint]
     limits: LimitSettings
-    rules: Rules  # for requests' header fields
+    table: RequestTable
     sweep: Sweep  # flows: looked at often
     idle_sweep: Sweep  # clients between requests: many, and never in a hurry
     refusals: dict[str, Counter]

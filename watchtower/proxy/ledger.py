@@ -9,11 +9,13 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from watchtower.clock import Clock
+from watchtower.http1.response import AnswerHead
 from watchtower.journal.capture import Capture
 from watchtower.proxy.flow import Flow
-from watchtower.record import NEVER, BodyNote, Exchange, KeptRequest, Outcome, Role
+from watchtower.record import NEVER, Exchange, KeptRequest, Outcome, Role
 
 logger = logging.getLogger(__name__)
 
@@ -74,20 +76,24 @@ class FlowLedger:
             return
         flow.is_mirrored = True
         request = flow.request
+        head = request.head
+        parts = flow.request_kept + request.parts if request.parts else flow.request_kept
         mirror(
             KeptRequest(
                 flow.request_id,
-                request.method,
-                request.target,
-                request.host,
-                request.lines,
-                flow.own_lines,
-                request.noted,
-                flow.request_kept + request.parts if flow.is_kept_whole else None,
+                head.method,
+                head.target,
+                head.host,
+                head.fields,
+                flow.own_fields,
+                head.noted,
+                head.content_type,
+                head.content_encoding,
+                parts if flow.is_kept_whole else None,
                 flow.request_size + sum(map(len, request.parts)),
                 flow.read_ns,
                 request.is_complete and flow.outcome is not Outcome.REFUSED,
-                request.upgrade is not None,
+                head.upgrade is not None,
                 self._capture.is_sampled(flow.request_id),
             )
         )
@@ -111,24 +117,19 @@ class FlowLedger:
             endpoint.overhead.observe((ours + flow.ended_ns - flow.last_arrival_ns) * 1e-9)
 
     def _record(self, flow: Flow) -> None:
-        capture, request, answer = self._capture, flow.request, flow.answer
+        capture, answer, variant = self._capture, flow.answer, flow.variant
         if not capture.is_sampled(flow.request_id):
             self._sampled_out()
             return
-        noted = request.noted
-        answer_noted = answer.noted if answer is not None else {}
-        request_type = noted.get(b"content-type", b"")
-        response_type = answer_noted.get(b"content-type", b"")
-        if flow.outcome is Outcome.UPGRADED:
-            request_body, request_note, request_encoding = b"", BodyNote.NONE, b""
-        else:
-            request_body, request_note, request_encoding = capture.body(
-                flow.request_kept, flow.request_size, request_type, noted.get(b"content-encoding", b"")
-            )
-        response_body, response_note, response_encoding = capture.body(
-            flow.answer_kept, flow.response_size, response_type, answer_noted.get(b"content-encoding", b"")
+        asked = flow.request.head
+        answered = answer.head if answer is not None else _NO_HEAD
+        request_body, request_note, request_encoding = capture.body(
+            flow.request_kept, flow.request_size, asked.content_type, asked.content_encoding
         )
-        read_ns, variant = flow.read_ns, flow.variant
+        response_body, response_note, response_encoding = capture.body(
+            flow.answer_kept, flow.response_size, answered.content_type, answered.content_encoding
+        )
+        read_ns, noted = flow.read_ns, asked.noted
         self._journal(
             Exchange(
                 flow.request_id,
@@ -144,19 +145,19 @@ class FlowLedger:
                 flow.part_count,
                 since(read_ns, flow.first_part_ns),
                 since(read_ns, flow.last_part_ns),
-                request.method,
-                request.target,
+                asked.method,
+                asked.target,
                 flow.status,
-                request_type,
+                asked.content_type,
                 request_encoding,
-                response_type,
+                answered.content_type,
                 response_encoding,
                 flow.request_size,
                 flow.response_size,
                 request_note,
                 response_note,
                 capture.headers(noted),
-                capture.headers(answer_noted),
+                capture.headers(answered.noted),
                 request_body,
                 response_body,
                 noted.get(b"x-watchtower-test", b""),
@@ -164,6 +165,9 @@ class FlowLedger:
                 flow.reason,
             )
         )
+
+
+_NO_HEAD: Final = AnswerHead(0, b"", [], {})
 
 
 def since(start_ns: int, moment_ns: int) -> int:

@@ -7,8 +7,8 @@ import asyncio
 from enum import StrEnum
 from typing import Protocol, cast
 
-from watchtower.http1.fields import Rules
-from watchtower.http1.response import ResponseReader
+from watchtower.http1.heads import AnswerTable
+from watchtower.http1.response_reader import ResponseReader
 
 
 class Failure(StrEnum):
@@ -45,9 +45,9 @@ class Owner(Protocol):
 class UpstreamConnection(asyncio.Protocol):
     __slots__ = ("_owner", "caller", "has_heard", "idle_since", "is_fresh", "reader", "transport", "tunnel")
 
-    def __init__(self, owner: Owner, rules: Rules) -> None:
+    def __init__(self, owner: Owner, table: AnswerTable) -> None:
         self._owner = owner
-        self.reader = ResponseReader(rules)
+        self.reader = ResponseReader(table)
         self.caller: Caller | None = None
         self.transport: asyncio.Transport
         self.is_fresh = True  # has not answered yet

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from enum import Enum, StrEnum
 from typing import Any
 
-from watchtower.http1.fields import Rules
+from watchtower.http1.heads import AnswerTable
 from watchtower.upstream.address import Address
 from watchtower.upstream.connection import Caller, Failure, UpstreamConnection
 from watchtower.upstream.settings import PoolSettings
@@ -38,7 +38,7 @@ class Pool:
         self,
         address: Address,
         settings: PoolSettings,
-        rules: Rules,
+        table: AnswerTable,
         *,
         start_task: StartTask,
         on_connect: Callable[[ConnectResult], None],
@@ -47,7 +47,7 @@ class Pool:
     ) -> None:
         self.address = address
         self.settings = settings
-        self._rules = rules
+        self._table = table
         self._tls = tls
         self._server_name = (server_name or address.host) if tls is not None else None
         self._start_task = start_task
@@ -172,7 +172,7 @@ class Pool:
 
     async def _open(self) -> UpstreamConnection:
         def protocol() -> UpstreamConnection:
-            return UpstreamConnection(self, self._rules)
+            return UpstreamConnection(self, self._table)
 
         address = self.address
         if address.scheme == "unix":
