@@ -38,7 +38,8 @@ class Message:
 class Line(asyncio.Protocol):
     """One end of one connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_made: Callable[["Line"], None] | None = None) -> None:
+        self._on_made = on_made
         self.transport: asyncio.Transport
         self.received = bytearray()  # ever
         self.is_ended = False  # the other end will send no more
@@ -51,6 +52,8 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        if self._on_made is not None:
+            self._on_made(self)
 
     def data_received(self, data: bytes) -> None:
         self.received += data
@@ -160,7 +163,7 @@ class Model:
         self._server: asyncio.Server
 
     async def listen(self) -> None:
-        self._server = await asyncio.get_running_loop().create_server(self._line, "127.0.0.1", 0)
+        self._server = await asyncio.get_running_loop().create_server(lambda: Line(self._took), "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     @property
@@ -193,15 +196,13 @@ class Model:
             line.transport.abort()
         await asyncio.sleep(0)
 
-    def _line(self) -> Line:
-        line = Line()
+    def _took(self, line: Line) -> None:
         self.lines.append(line)
         self._arrived.set()
         if self._answers:
             task = asyncio.get_running_loop().create_task(self._answer_all(line))
             self._at_work.add(task)
             task.add_done_callback(self._at_work.discard)
-        return line
 
     async def _answer_all(self, line: Line) -> None:
         while True:
