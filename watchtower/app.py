@@ -15,6 +15,7 @@ from watchtower.address import Address, parse_address
 from watchtower.config_model import Config, EndpointConfig, encode
 from watchtower.control import logs
 from watchtower.control.admin import AdminParts, admin_app, start_admin
+from watchtower.control.claim import claim
 from watchtower.control.generation import FleetPlan, Workshop
 from watchtower.control.housekeeping import Census, keep_house
 from watchtower.control.readiness import ProbeTarget, probe_target
@@ -51,6 +52,7 @@ class _Sidecar:
         self._config = config  # in force
         self._reload = reload
         self._data_dir = Path(config.data_dir)
+        self._claim = claim(self._data_dir)  # held for as long as this process lives
         self._metrics_dir = _prepared(self._data_dir)
         self._cells = Cells(self._metrics_dir, SUPERVISOR)
         self._tasks = Tasks()
@@ -154,9 +156,8 @@ class _Sidecar:
 
 
 def _prepared(data_dir: Path) -> Path:
-    """The folder for metrics, empty; data_dir is made where it is missing."""
+    """The folder for metrics, empty."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
         metrics_dir = metrics_directory(data_dir)
         wipe(metrics_dir)
     except OSError as error:

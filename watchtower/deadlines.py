@@ -5,7 +5,9 @@ second costs nothing that can be measured, and a deadline is late by one interva
 """
 
 import asyncio
-from typing import Protocol
+from typing import Final, Protocol
+
+AT_ONCE: Final = 32
 
 
 class Watched(Protocol):
@@ -34,5 +36,15 @@ class Sweep:
     def _look(self) -> None:
         self._timer = self._loop.call_later(self._interval, self._look)
         now = self.now = self._loop.time()
-        for member in [member for member in self._members if member.deadline < now]:
-            member.overdue()
+        late = [member for member in self._members if member.deadline < now]
+        if late:
+            self._tell(late)
+
+    def _tell(self, late: list[Watched]) -> None:
+        """In slices, with a round of the loop between them: a thousand ends at once would be felt by everybody else."""
+        for member in late[-AT_ONCE:]:
+            if member in self._members and member.deadline < self.now:
+                member.overdue()
+        del late[-AT_ONCE:]
+        if late:
+            self._loop.call_soon(self._tell, late)

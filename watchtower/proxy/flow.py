@@ -207,8 +207,8 @@ class Flow:
         if answer.is_complete:
             self._pass_end(answer, connection, head, out)
         else:
-            write(self._client.transport, head, out)
             self._expire_after(self.endpoint.settings.pool.idle_timeout)
+            write(self._client.transport, head, out)  # behind it the client may be slow, and the deadline its own
 
     def failed(self, failure: Failure) -> None:
         connection, self._connection = self._connection, None
