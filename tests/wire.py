@@ -135,14 +135,14 @@ class Line(asyncio.Protocol):
                 await self._changed.wait()
 
     async def _chunks(self) -> tuple[bytes, tuple[tuple[str, str], ...]]:
-        body = b""
+        parts = []
         while size := int((await self.read_to(b"\r\n"))[:-2], 16):
-            body += await self.read(size)
+            parts.append(await self.read(size))
             await self.read_to(b"\r\n")
         trailers = []
         while line := (await self.read_to(b"\r\n"))[:-2].decode("latin-1"):
             trailers.append(line)
-        return body, _fields(trailers)
+        return b"".join(parts), _fields(trailers)
 
     def _take(self, size: int) -> bytes:
         self._read += size
