@@ -43,6 +43,7 @@ class Model:
     def __init__(self, background: Background) -> None:
         self.asked = 0
         self.last_asked = 0.0  # monotonic
+        self.received = 0  # bytes of bodies
         self.status = 200
         self.size = 2
         self.port = 0
@@ -88,8 +89,8 @@ class Model:
             self._runner = None
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        async for _ in request.content.iter_any():
-            pass
+        async for part in request.content.iter_any():
+            self.received += len(part)
         with self._changed:
             self.asked += 1
             self.last_asked = time.monotonic()
@@ -101,9 +102,9 @@ class Model:
         await answer.prepare(request)
         left = self.size
         while left:
-            part = min(left, 65536)
-            await answer.write(b"x" * part)
-            left -= part
+            length = min(left, 65536)
+            await answer.write(b"x" * length)
+            left -= length
         return answer
 
 
