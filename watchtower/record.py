@@ -98,11 +98,11 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     response_note: BodyNote
     request_headers: tuple[tuple[bytes, bytes], ...]  # those chosen by capture.headers
     response_headers: tuple[tuple[bytes, bytes], ...]
-    request_body: bytes
-    response_body: bytes
     test_run: bytes = b""  # x-watchtower-test, when this is test traffic
     traceparent: bytes = b""
     reason: str = ""  # why, when watchtower answered in the upstream's place
+    request_body: bytes = b""
+    response_body: bytes = b""
 
 
 class KeptRequest(msgspec.Struct, frozen=True):

@@ -93,7 +93,7 @@ def make_appender(directory: Path, clock: ManualClock, stream: str = "w0-1", **s
 
 
 def append(appender: Appender, exchanges: list[Exchange]) -> Any:
-    return appender.append(b"".join(map(encode, exchanges)), len(exchanges))
+    return appender.append([encode(each) for each in exchanges], len(exchanges))
 
 
 @dataclass

@@ -5,6 +5,7 @@ import pytest
 from journal_samples import HEAD, SAMPLE, exchange, scanned
 
 from watchtower.journal.format import (
+    COPIED,
     MAX_PAYLOAD,
     Damage,
     Fault,
@@ -12,6 +13,7 @@ from watchtower.journal.format import (
     TooLargeError,
     encode,
     encode_head,
+    encode_parts,
     whole_frames,
 )
 from watchtower.record import Exchange, Outcome
@@ -60,9 +62,12 @@ def test_the_head_comes_first() -> None:
 
 
 def test_fields_that_an_old_record_lacks_get_their_defaults() -> None:
-    old = framed(msgspec.msgpack.encode(fields()[:-3]))
+    old = framed(msgspec.msgpack.encode(fields()[:-5]))
 
-    assert scanned(old) == ([exchange(test_run=b"", traceparent=b"", reason="")], [])
+    assert scanned(old) == (
+        [exchange(test_run=b"", traceparent=b"", reason="", request_body=b"", response_body=b"")],
+        [],
+    )
 
 
 def test_fields_that_a_newer_record_adds_are_passed_over() -> None:
@@ -108,3 +113,23 @@ def test_whole_frames_are_counted_up_to_the_last_whole_one() -> None:
 
 def test_no_whole_frame_is_none() -> None:
     assert whole_frames(encode(SAMPLE)[:-1]) == (0, 0)
+
+
+@pytest.mark.parametrize("size", [0, 255, 256, COPIED, 65535, 65536, 300_000])
+def test_a_record_in_parts_is_the_record(size: int) -> None:
+    record = exchange(request_body=bytes(size), response_body=b"y" * size)
+
+    assert scanned(b"".join(encode_parts(record))) == ([record], [])
+
+
+@pytest.mark.parametrize("size", [255, 65535, 300_000])
+def test_a_record_in_parts_has_the_bytes_of_one_that_is_whole(size: int) -> None:
+    record = exchange(request_body=bytes(size), response_body=b"y" * size)
+
+    assert encode(record) == framed(msgspec.msgpack.encode(record))
+
+
+def test_large_bodies_are_not_copied() -> None:
+    record = exchange(request_body=bytes(COPIED))
+
+    assert any(part is record.request_body for part in encode_parts(record))

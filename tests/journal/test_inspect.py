@@ -55,7 +55,7 @@ def test_torn_tails_and_damage_are_told_apart(tmp_path: Path) -> None:
 
 def test_a_record_that_is_being_written_is_not_torn(tmp_path: Path) -> None:
     appender = make_appender(tmp_path, ManualClock())
-    appender.append(encode(SAMPLE)[:50], 0)
+    appender.append([encode(SAMPLE)[:50]], 0)
 
     assert stat(tmp_path).torn == 0
 

@@ -87,9 +87,9 @@ def test_a_record_that_is_being_written_is_waited_for(tmp_path: Path, reader: Jo
     appender = make_appender(tmp_path, ManualClock())
     append(appender, numbered(1))
     frame = encode(numbered(1, first=1)[0])
-    appender.append(frame[:50], 0)
+    appender.append([frame[:50]], 0)
     first = read(reader)
-    appender.append(frame[50:], 1)
+    appender.append([frame[50:]], 1)
 
     assert (first, read(reader), reader.counts.faults.total()) == ([0], [1], 0)
 
@@ -118,7 +118,7 @@ def test_a_torn_tail_is_counted_once(tmp_path: Path, reader: JournalReader) -> N
 def test_a_torn_end_that_the_writer_cut_away_is_a_clean_end(tmp_path: Path, reader: JournalReader) -> None:
     appender = make_appender(tmp_path, ManualClock())
     append(appender, numbered(1))
-    appender.append(encode(numbered(1)[0])[:50], 0)
+    appender.append([encode(numbered(1)[0])[:50]], 0)
     read(reader)
     appender._give_up(b"")
     path = next(tmp_path.iterdir())

@@ -29,6 +29,7 @@ class Refusal(StrEnum):
     BODY_TIMEOUT = "body_timeout"
     # It can be read, and there is nowhere to send it.
     NO_ENDPOINT = "no_endpoint"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
     TOO_MANY_IN_FLIGHT = "too_many_in_flight"
     TOO_MANY_WAITING = "too_many_waiting"
     # The upstream's fault.
@@ -53,6 +54,7 @@ ANSWERS: Final[dict[Refusal, tuple[int, str]]] = {
     Refusal.HEAD_TIMEOUT: (408, "The request line and headers were not complete in time."),
     Refusal.BODY_TIMEOUT: (408, "The body stopped arriving."),
     Refusal.NO_ENDPOINT: (404, "No endpoint is configured for this host and path."),
+    Refusal.TOO_MANY_CONNECTIONS: (503, "This worker has as many connections of clients as it may."),
     Refusal.TOO_MANY_IN_FLIGHT: (503, "The endpoint has as many requests in flight as it may."),
     Refusal.TOO_MANY_WAITING: (503, "Every connection to the upstream is busy, and as many requests wait as may."),
     Refusal.UPSTREAM_CONNECT_FAILED: (502, "No connection to the upstream could be made."),

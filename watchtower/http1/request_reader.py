@@ -8,6 +8,7 @@ begins, so that parser sees whole messages only.
 A reader that met an error is spent: where the next request would begin can no longer be known.
 """
 
+import re
 from collections import deque
 from typing import Final
 
@@ -25,6 +26,8 @@ from watchtower.http1.refusal import Refusal
 from watchtower.http1.request import Request, RequestHead
 
 BLANK_LINE: Final = b"\r\n\r\n"
+# llhttp takes these for HTTP/1.0, for AirPlay's and Icecast's sake.
+_OTHER_PROTOCOL: Final = re.compile(rb"\A\s*[A-Z]+ [^\r\n]* (?:RTSP|ICE)/1\.0\r")
 
 
 class RequestReader:
@@ -32,7 +35,7 @@ class RequestReader:
 
     __slots__ = (
         "_current",
-        "_head_fed",
+        "_fed",
         "_is_rereading",
         "_left",
         "_lines",
@@ -64,7 +67,7 @@ class RequestReader:
         self._target = b""
         self._lines: list[bytes] = []
         self._noted: dict[bytes, bytes] = {}
-        self._head_fed = 0  # bytes since the last message's end, an upper bound of the head's size
+        self._fed = bytearray()  # since the last message's end: what a head is in, and more
         self._must_measure = False  # that bound passed the limit: the next head is measured
         self._rest: bytes | None = None  # bytes after an upgrade request, until its answer is known
         self._is_rereading = False  # the parser is being told a framing that is known; see _read_on
@@ -150,8 +153,8 @@ class RequestReader:
         if in_head:
             if not self.is_mid_head and not data.strip(b"\r\n"):
                 return  # RFC 9112 section 2.2: empty lines before a request line are ignored
-            self._head_fed += len(data)
-        if len(data) > self._max_head or self._head_fed > self._max_head:
+            self._fed += data
+        if len(data) > self._max_head or len(self._fed) > self._max_head:
             self._must_measure = True
         before = len(self.requests)
         if not self._parse(data):
@@ -159,7 +162,7 @@ class RequestReader:
         self.is_mid_head = self._current is None and (bool(self._target) or (in_head and len(self.requests) == before))
         if not self.is_mid_head:
             self._must_measure = False
-        elif self._head_fed > self._max_head:
+        elif len(self._fed) > self._max_head:
             is_long_target = len(self._target) > self._max_target
             self._refuse(Refusal.TARGET_TOO_LONG if is_long_target else Refusal.HEAD_TOO_LARGE)
 
@@ -236,6 +239,8 @@ class RequestReader:
             return Refusal.HEAD_TOO_LARGE
         if version not in {"1.1", "1.0"}:
             return Refusal.UNKNOWN_VERSION
+        if version == "1.0" and _OTHER_PROTOCOL.match(self._fed) is not None:
+            return Refusal.MALFORMED_HEAD
         return head.judge()
 
     def _head_size(self) -> int:
@@ -273,7 +278,7 @@ class RequestReader:
     def _end(self, request: Request) -> None:
         request.is_complete = True
         self._current = None
-        self._head_fed = 0
+        self._fed.clear()
         self.is_spent = not request.keep_alive  # what comes behind a `close` is nobody's
 
     def _refuse(self, refusal: Refusal) -> None:

@@ -53,8 +53,7 @@ class ResponseReader:
         """The next answer belongs to a new request; one to HEAD has no body, whatever its head says."""
         self.answer = None
         self._is_begun = False
-        if self._is_head:
-            self._parser = None  # it still waits for the body that HEAD does not get
+        self._parser = None  # nothing that it may hold belongs to this answer
         self._is_head = is_head
 
     def feed(self, data: bytes) -> None:
@@ -171,6 +170,10 @@ class ResponseReader:
     def on_message_complete(self) -> None:
         if self.answer is not None:
             self.answer.is_complete = True
+
+    def on_message_begin(self) -> None:
+        if self.answer is not None:
+            self.is_reusable = False  # bytes behind the answer, though they may not show yet what they are
 
     def _frame(self, answer: Answer, parser: HttpResponseParser) -> None:
         head = answer.head

@@ -6,6 +6,7 @@ tried on a new segment. A segment that failed is never written again, so no read
 
 import errno
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,7 @@ from watchtower.journal.format import SegmentHead, encode_head, whole_frames
 from watchtower.journal.segments import TEMPORARY, Segment, check_stream, hold, segments
 from watchtower.journal.settings import CaptureSettings
 
+AT_ONCE: Final = 1024  # parts for one writev: Linux's IOV_MAX
 KEEP_CACHED: Final = 8 * 1024 * 1024
 
 
@@ -97,15 +99,17 @@ class Appender:
             return None
         return self._open.roll_ns if self._open.sync_ns is None else min(self._open.roll_ns, self._open.sync_ns)
 
-    def append(self, batch: bytes | bytearray, records: int) -> Appended:
+    def append(self, parts: Sequence[bytes], records: int) -> Appended:
+        """A batch of whole frames, cut anywhere."""
+        size = sum(map(len, parts))
         done = 0
         try:
-            opened = self._segment_for(len(batch))
-            with memoryview(batch) as view:
-                while done < len(batch):
-                    done += os.write(opened.file, view[done:])
+            opened = self._segment_for(size)
+            while done < size:
+                left = parts if not done else [b"".join(parts)[done:]]
+                done += os.writev(opened.file, left[:AT_ONCE])
         except OSError as error:
-            kept, size = self._give_up(batch[:done])
+            kept, size = self._give_up(b"".join(parts)[:done])
             return Appended(kept, size, records - kept, _REASONS.get(error.errno or 0, DropReason.IO_ERROR))
         opened.size += done
         opened.unsynced += records

@@ -28,9 +28,10 @@ from collections.abc import Iterator
 from enum import StrEnum
 from struct import Struct
 from typing import Final, NamedTuple
-from zlib import crc32
 
 import msgspec
+from isal.isal_zlib import crc32  # zlib's function, five times as fast: 0.2 µs instead of 1.5 for 9 kB
+from msgspec import structs
 
 from watchtower.record import Exchange
 
@@ -42,6 +43,8 @@ _RECORD: Final = b"\xc1WR"
 _FRAME: Final = Struct(">3sBIII")
 _CHECKED: Final = Struct(">3sBII")
 _ALL_BITS: Final = 0xFFFFFFFF
+COPIED: Final = 2048  # bytes of bodies up to which a copy is cheaper than parts
+_NO_BODIES: Final = b"\xc4\x00\xc4\x00"  # two empty bodies, as they end a record
 
 
 class SegmentHead(msgspec.Struct, frozen=True, array_like=True):
@@ -94,20 +97,52 @@ _decode_record: Final = msgspec.msgpack.Decoder(_Stored).decode
 
 
 def encode(exchange: Exchange) -> bytes:
-    """The record's frame. A new bytes object: growing a shared buffer (`encode_into`) was measured twice as slow."""
-    return _frame(_RECORD, _encode(exchange))
+    return b"".join(encode_parts(exchange))
+
+
+def encode_parts(exchange: Exchange) -> list[bytes]:
+    """The record's frame, in parts of which the last are the bodies themselves where they are large.
+
+    A body of 4 kB would be copied three times on its way into a file (measured: 5 µs of the loop for a pair); `writev`
+    takes it from where it is.
+    """
+    if len(exchange.request_body) + len(exchange.response_body) < COPIED:
+        payload = _encode(exchange)
+        return [_frame_head(_RECORD, [payload]) + payload]
+    bodiless = _encode(structs.replace(exchange, request_body=b"", response_body=b""))
+    parts = [
+        bodiless[: -len(_NO_BODIES)] + _bin_head(exchange.request_body),
+        exchange.request_body,
+        _bin_head(exchange.response_body),
+        exchange.response_body,
+    ]
+    return [_frame_head(_RECORD, parts), *parts]
 
 
 def encode_head(head: SegmentHead) -> bytes:
-    return _frame(_HEAD, _encode(head))
+    payload = _encode(head)
+    return _frame_head(_HEAD, [payload]) + payload
 
 
-def _frame(marker: bytes, payload: bytes) -> bytes:
-    length = len(payload)
+def _frame_head(marker: bytes, payload: list[bytes]) -> bytes:
+    length = sum(map(len, payload))
     if length > MAX_PAYLOAD:
         raise TooLargeError(f"a record of {length} bytes is over the journal's limit of {MAX_PAYLOAD}")
     checked = _CHECKED.pack(marker, VERSION, length, length ^ _ALL_BITS)
-    return checked + crc32(payload, crc32(checked)).to_bytes(4, "big") + payload
+    crc = crc32(checked)
+    for part in payload:
+        crc = crc32(part, crc)
+    return checked + crc.to_bytes(4, "big")
+
+
+def _bin_head(body: bytes) -> bytes:
+    """How MessagePack begins bytes of this length."""
+    length = len(body)
+    if length < 2**8:
+        return b"\xc4" + length.to_bytes(1, "big")
+    if length < 2**16:
+        return b"\xc5" + length.to_bytes(2, "big")
+    return b"\xc6" + length.to_bytes(4, "big")
 
 
 def whole_frames(data: bytes | bytearray) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from watchtower.clock import SECOND, Clock
 from watchtower.journal.appender import Appender, DropReason
-from watchtower.journal.format import TooLargeError, encode
+from watchtower.journal.format import TooLargeError, encode_parts
 from watchtower.journal.settings import CaptureSettings
 from watchtower.record import Exchange
 
@@ -43,7 +43,7 @@ class JournalWriter:
         self._observer = observer
         self._clock = clock
         self._appender = Appender(settings, directory, stream, clock)
-        self._frames: deque[bytes] = deque()
+        self._frames: deque[tuple[int, list[bytes]]] = deque()
         self._put = 0  # bytes, counted by `offer`
         self._taken = 0  # bytes, counted by the thread when it is done with them
         self._oldest_ns = 0  # when the first of the waiting frames came
@@ -70,21 +70,22 @@ class JournalWriter:
 
     def offer(self, exchange: Exchange) -> None:
         try:
-            frame = encode(exchange)
+            parts = encode_parts(exchange)
         except TooLargeError:
             self._observer.dropped(DropReason.TOO_LARGE, 1)
             return
         except Exception:  # noqa: BLE001  no record may hurt the request that it tells of
             self._observer.dropped(DropReason.UNENCODABLE, 1)
             return
-        waiting = self._put - self._taken + len(frame)
+        size = len(parts[0]) if len(parts) == 1 else sum(map(len, parts))
+        waiting = self._put - self._taken + size
         if self._is_closing or waiting > self._max_buffer:
             self._observer.dropped(DropReason.SHUTTING_DOWN if self._is_closing else DropReason.BUFFER_FULL, 1)
             return
-        if waiting == len(frame):
+        if waiting == size:
             self._oldest_ns = self._clock.monotonic_ns()
-        self._put += len(frame)
-        self._frames.append(frame)
+        self._put += size
+        self._frames.append((size, parts))
         if not self._is_awake:
             self._is_awake = True
             self._came.set()
@@ -139,15 +140,15 @@ class JournalWriter:
             self._tend()
 
     def _write(self) -> None:
-        frames: list[bytes] = []
-        size = 0
+        parts: list[bytes] = []
+        records = size = 0
         began_ns = self._clock.monotonic_ns()
         while self._frames and size < BATCH_SIZE:
-            frame = self._frames.popleft()
-            self._in_hand += 1
-            frames.append(frame)
-            size += len(frame)
-        appended = self._appender.append(b"".join(frames), len(frames))
+            self._in_hand = records = records + 1
+            frame_size, frame = self._frames.popleft()
+            parts += frame
+            size += frame_size
+        appended = self._appender.append(parts, records)
         with self._lock:
             if self._is_abandoned:  # `close` has counted them
                 return

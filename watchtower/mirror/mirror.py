@@ -73,10 +73,11 @@ class ShadowRecorder:
                 note,
                 (),
                 capture.headers(answered.noted),
-                b"",
-                body,
                 request.noted.get(b"x-watchtower-test", b""),
                 request.noted.get(b"traceparent", b""),
+                "",
+                b"",
+                body,
             )
         )
 

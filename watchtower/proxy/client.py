@@ -65,7 +65,10 @@ class ClientConnection(asyncio.Protocol):
         hub.idle_sweep.watch(self)
         self.deadline = hub.idle_sweep.now + hub.limits.keep_alive
         if len(self._clients) > hub.limits.max_connections:
-            self.transport.abort()
+            request_id = make_request_id(hub.clock.wall_ns(), hub.getrandbits)
+            hub.refused(Refusal.TOO_MANY_CONNECTIONS)
+            self.transport.write(problem(Refusal.TOO_MANY_CONNECTIONS, request_id, close=True))
+            self._linger()
 
     def data_received(self, data: bytes) -> None:
         if self.tunnel is not None:
@@ -219,6 +222,9 @@ class ClientConnection(asyncio.Protocol):
         if not self._reader.is_refused and self._reader.current is None:
             self.transport.close()
             return
+        self._linger()
+
+    def _linger(self) -> None:
         self._is_lingering = True
         self.deadline = self._hub.idle_sweep.now + LINGER_S
         if self._is_paused:

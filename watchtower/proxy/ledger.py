@@ -158,11 +158,11 @@ class FlowLedger:
                 response_note,
                 capture.headers(noted),
                 capture.headers(answered.noted),
-                request_body,
-                response_body,
                 noted.get(b"x-watchtower-test", b""),
                 noted.get(b"traceparent", b""),
                 flow.reason,
+                request_body,
+                response_body,
             )
         )
 

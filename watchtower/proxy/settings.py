@@ -29,7 +29,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     head_timeout: Seconds = 10.0  # from the first byte of a head to its last
     body_timeout: Seconds = 60.0  # between two parts of a request's body; nginx 60 s
     keep_alive: Seconds = 75.0  # of an idle connection; longer than the balancers' in front: AWS ALB 60 s; nginx 75 s
-    max_connections: Count = 16384  # beyond it new ones wait in the kernel's queue
+    max_connections: Count = 16384  # of clients, for each worker; the next one is answered 503
 
 
 class MatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
