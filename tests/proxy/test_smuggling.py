@@ -85,3 +85,15 @@ async def test_a_body_that_turns_out_malformed_never_becomes_whole_upstream(plan
 
     assert (found.status, json.loads(found.body)["reason"], behind) == (400, "bad_body", b"")
     assert (plane.refusals(), plane.outcomes()) == ({"bad_body": 1}, {"refused": 1})
+
+
+@pytest.mark.xfail(strict=True, reason="it becomes the first byte of the method")
+@pytest.mark.parametrize("first", [b"\n", b"\r"], ids=["lf", "cr"])
+async def test_a_line_feed_before_a_request_is_no_part_of_its_method(plane: Plane, first: bytes) -> None:
+    model = await plane.model(OK)
+    await plane.serve(endpoint(model))
+    client = await plane.client()
+
+    await client.send(first + request("GET /a")).message()
+
+    assert model.received.startswith(b"GET /a HTTP/1.1\r\n")

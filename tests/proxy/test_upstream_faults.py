@@ -166,6 +166,19 @@ async def test_a_malformed_answer_is_502_and_its_connection_closed(plane: Plane,
     assert (found.status, reason(found), plane.outcomes()) == (502, "upstream_bad_answer", {"bad_answer": 1})
 
 
+@pytest.mark.xfail(strict=True, reason="Python reads no more than 4,300 digits")
+async def test_a_length_of_thousands_of_digits_is_a_bad_answer(plane: Plane) -> None:
+    model = await plane.model()
+    await plane.serve(endpoint(model))
+    client = await plane.client()
+
+    client.send(request("GET /"))
+    (await model.line()).send(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"0" * 5000 + b"2\r\n\r\nok")
+    found = await client.message()
+
+    assert (found.status, plane.outcomes()) == (502, {"bad_answer": 1})
+
+
 async def test_an_answer_whose_chunks_turn_out_malformed_is_cut_off(plane: Plane) -> None:
     model = await plane.model()
     await plane.serve(endpoint(model))
