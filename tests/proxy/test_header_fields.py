@@ -1,11 +1,13 @@
 """Which fields end at this hop, which are ours, and which pass as they came."""
 
+from typing import Any
+
 import pytest
 from dataplane import Plane, endpoint
 from wire import OK, Message, answer, request
 
 
-async def forwarded(plane: Plane, *lines: str, **settings: object) -> Message:
+async def forwarded(plane: Plane, *lines: str, **settings: Any) -> Message:
     """A request as the model gets it."""
     model = await plane.model(OK)
     await plane.serve(endpoint(model, **settings))
