@@ -10,7 +10,7 @@ from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
 
-from watchtower.http1.fields import Rule, Rules, add_noted
+from watchtower.http1.fields import Rule, Rules, add_noted, is_length
 from watchtower.http1.request import RequestHead
 from watchtower.http1.response import BODILESS, AnswerHead
 
@@ -84,8 +84,8 @@ class RequestTable:
     def _read(self, head: bytes) -> RequestHead | None:
         first, *lines = head[:-4].split(b"\r\n")
         words = first.split(b" ")
-        if len(words) != 3 or words[2] != b"HTTP/1.1":
-            return None
+        if len(words) != 3 or words[2] != b"HTTP/1.1" or not words[0].isalpha():
+            return None  # llhttp passes over any line breaks before the method
         passing, noted = self._lines.sort(lines)
         if noted.get(b"connection") not in _KEEPS or not _NEEDS_MORE.isdisjoint(noted):
             return None
@@ -119,7 +119,7 @@ class AnswerTable:
         passing, noted = self._lines.sort(lines)
         if noted.get(b"connection") not in _KEEPS or b"transfer-encoding" in noted:
             return None
-        if not noted.get(b"content-length", b"").isdigit() or not _is_answer(head):
+        if not is_length(noted.get(b"content-length", b"")) or not _is_answer(head):
             return None
         return AnswerHead(status, first, passing, noted)
 

@@ -9,7 +9,7 @@ llhttp decides what is well-formed, strictly; this file decides what llhttp leav
 
 from typing import Final
 
-from watchtower.http1.fields import has_token, without_named
+from watchtower.http1.fields import has_token, is_length, without_named
 from watchtower.http1.refusal import Refusal
 
 PLAIN_CONNECTION: Final = frozenset((b"keep-alive", b"Keep-Alive", b"close"))
@@ -68,7 +68,7 @@ class RequestHead:
         length = self.noted.get(b"content-length")
         coding = self.noted.get(b"transfer-encoding")
         if length is not None:
-            if not length.isdigit():
+            if not is_length(length):
                 return Refusal.AMBIGUOUS_FRAMING
             self.length = int(length)
         if coding is not None:

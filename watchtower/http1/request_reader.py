@@ -149,17 +149,12 @@ class RequestReader:
         if self._rest is not None:
             self._rest += data
             return
-        in_head = self._current is None
-        if in_head:
-            if not self.is_mid_head and not data.strip(b"\r\n"):
-                return  # RFC 9112 section 2.2: empty lines before a request line are ignored
+        if self._current is None:
             self._fed += data
         if len(data) > self._max_head or len(self._fed) > self._max_head:
             self._must_measure = True
-        before = len(self.requests)
         if not self._parse(data):
             return
-        self.is_mid_head = self._current is None and (bool(self._target) or (in_head and len(self.requests) == before))
         if not self.is_mid_head:
             self._must_measure = False
         elif len(self._fed) > self._max_head:
@@ -186,6 +181,9 @@ class RequestReader:
 
     # llhttp calls these.
 
+    def on_message_begin(self) -> None:
+        self.is_mid_head = not self._is_rereading
+
     def on_url(self, url: bytes) -> None:
         self._target += url
 
@@ -206,6 +204,7 @@ class RequestReader:
         parser = self._parser
         if self._is_rereading or parser is None:
             return
+        self.is_mid_head = False
         size = self._head_size() if self._must_measure else 0
         version = parser.get_http_version()
         head = RequestHead(

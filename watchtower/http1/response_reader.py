@@ -10,7 +10,7 @@ connection does (RFC 9112 section 6.3).
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from watchtower.http1.fields import Rule, add_noted, may_trail
+from watchtower.http1.fields import Rule, add_noted, is_length, may_trail
 from watchtower.http1.heads import AnswerTable
 from watchtower.http1.response import BODILESS, Answer, AnswerHead
 
@@ -149,6 +149,8 @@ class ResponseReader:
         parser = self._parser
         if self.answer is not None or parser is None:
             raise _Malformed  # a second answer that nobody asked for
+        if not is_length(self._noted.get(b"content-length", b"0")):
+            raise _Malformed
         status = parser.get_status_code()
         answer = Answer(AnswerHead(status, b"HTTP/1.1 %d %b" % (status, self._reason), self._lines, self._noted))
         self._reason, self._lines, self._noted = b"", [], {}
