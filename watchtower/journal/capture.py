@@ -33,9 +33,11 @@ class Capture:
         if not size:
             return b"", BodyNote.NONE, encoding
         body = b"".join(parts)
+        if size <= self.max_body and self._redactor is None:
+            return body, BodyNote.WHOLE, encoding
         is_whole = size <= self.max_body
         if not is_whole:
             body = body[: self.max_body]
         if self._redactor is not None:
             return self._redactor.apply(body, content_type, encoding, whole=is_whole)
-        return body, BodyNote.WHOLE if is_whole else BodyNote.CUT, encoding
+        return body, BodyNote.CUT, encoding

@@ -25,6 +25,11 @@ class Breaker:
         self._opens_again_at = 0.0
         self.state = BreakerState.CLOSED
 
+    @property
+    def is_untroubled(self) -> bool:
+        """An answer would change nothing."""
+        return not self._failures and self.state is BreakerState.CLOSED
+
     def allows(self, now: float) -> bool:
         """Whether a request may be sent; the first one after a pause becomes the probe."""
         if self.state is BreakerState.CLOSED:

@@ -13,10 +13,10 @@ IsSampled = Callable[[KeptRequest], bool]
 
 def sampler(
     share: float, by: str | SampleBySettings, salt: str, chance: Callable[[], float] = random.random
-) -> IsSampled:
-    """The test for one shadow; the salt keeps two shadows' samples independent of each other."""
+) -> IsSampled | None:
+    """The test for one shadow, None where it sees every request; the salt keeps two shadows' samples independent of each other."""
     if share >= 1:
-        return lambda _: True
+        return None
     if share <= 0:
         return lambda _: False
     if by == "random":

@@ -43,7 +43,7 @@ class Shadow:
         settings: ShadowSettings,
         pool: Pool,
         rewrite: Rewrite,
-        is_sampled: IsSampled,
+        is_sampled: IsSampled | None,
         *,
         sweep: Sweep,
         outcomes: Mapping[str, Counter],
@@ -99,7 +99,7 @@ class Shadow:
             return ShadowOutcome.STREAMING_UPGRADE
         if not request.is_whole:
             return ShadowOutcome.INCOMPLETE
-        if not self._is_sampled(request):
+        if self._is_sampled is not None and not self._is_sampled(request):
             return ShadowOutcome.SKIPPED_BY_SAMPLE
         if self._is_closed:
             return ShadowOutcome.SHUTTING_DOWN
@@ -110,7 +110,7 @@ class Shadow:
             and self.queue_bytes + request.size + QUEUED_OVERHEAD > self._settings.max_queue
         ):
             return ShadowOutcome.QUEUE_FULL
-        if not self.breaker.allows(self._sweep.now):
+        if self.breaker.state is not BreakerState.CLOSED and not self.breaker.allows(self._sweep.now):
             return ShadowOutcome.BREAKER_OPEN
         return None
 
@@ -136,19 +136,23 @@ class Shadow:
         if call in self._queue:
             self._unqueue(call)
         self._in_flight.discard(call)
-        self._judge(call, outcome)
+        if outcome is not ShadowOutcome.ANSWERED:
+            self._judge(call, outcome)
+        elif not self.breaker.is_untroubled:
+            self.breaker.succeeded()
         self._outcomes[outcome].inc()
         if call.answer is not None:
             self._duration.observe((call.ended_ns - call.started_ns) * 1e-9)
         if call.request.is_captured:
             self._record(self, call, outcome)
-        self._go_on()
+        if self._queue:
+            self._go_on()
 
     def _judge(self, call: ShadowCall, outcome: ShadowOutcome) -> None:
         is_down = call.answer is not None and call.answer.status >= 500
         if outcome in _FAILURES or (outcome is ShadowOutcome.ERROR_STATUS and is_down):
             self.breaker.failed(self._sweep.now)
-        elif outcome in {ShadowOutcome.ANSWERED, ShadowOutcome.ERROR_STATUS}:
+        elif outcome is ShadowOutcome.ERROR_STATUS:
             self.breaker.succeeded()
         else:
             self.breaker.abandoned()
@@ -156,7 +160,7 @@ class Shadow:
     def _go_on(self) -> None:
         """Start what waits; where the breaker has opened, nothing that waits would be answered."""
         if self.breaker.state is BreakerState.OPEN:
-            if self._queue and not self._is_giving_up:
+            if not self._is_giving_up:
                 self._is_giving_up = True
                 self._loop.call_soon(self._give_up)
             return
@@ -170,7 +174,8 @@ class Shadow:
         self._is_giving_up = False
         for call in list(islice(self._queue, GIVEN_UP_AT_ONCE)):
             call.end(ShadowOutcome.BREAKER_OPEN)
-        self._go_on()
+        if self._queue:
+            self._go_on()
 
     def _unqueue(self, call: ShadowCall) -> None:
         del self._queue[call]

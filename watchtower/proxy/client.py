@@ -82,7 +82,8 @@ class ClientConnection(asyncio.Protocol):
             self._flow.request_arrived()
         if self._flow is None and not self._is_lingering:
             self._next()
-        self.pace()
+        if self._is_paused or len(reader.requests) > 1 or reader.current is not None:
+            self.pace()
 
     def eof_received(self) -> bool:
         """Taken as leaving, as nginx and Envoy do: a client that closes looks no different from one that half-closes."""

@@ -55,11 +55,14 @@ class FlowLedger:
         try:
             while sent:
                 self._mirror(sent.popleft())
+            # Durations are of the monotonic clock, beginnings of the wall's: this is what lies between them now.
+            epoch_ns = self._clock.wall_ns() - self._clock.monotonic_ns()
             while ended:
                 flow = ended.popleft()
-                self._mirror(flow)
+                if not flow.is_mirrored:
+                    self._mirror(flow)
                 self._count(flow)
-                self._record(flow)
+                self._record(flow, epoch_ns)
         except Exception:  # a defect here must not cost the next flow its record
             logger.exception("a flow could not be accounted for")
             if sent or ended:
@@ -72,9 +75,9 @@ class FlowLedger:
 
     def _mirror(self, flow: Flow) -> None:
         mirror = flow.endpoint.mirror
-        if mirror is None or flow.is_mirrored:
-            return
         flow.is_mirrored = True
+        if mirror is None:
+            return
         request = flow.request
         head = request.head
         parts = flow.request_kept + request.parts if request.parts else flow.request_kept
@@ -116,7 +119,7 @@ class FlowLedger:
             ours = flow.sent_ns - flow.read_ns - (flow.wait_ns if flow.was_fresh else 0)
             endpoint.overhead.observe((ours + flow.ended_ns - flow.last_arrival_ns) * 1e-9)
 
-    def _record(self, flow: Flow) -> None:
+    def _record(self, flow: Flow, epoch_ns: int) -> None:
         capture, answer, variant = self._capture, flow.answer, flow.variant
         if not capture.is_sampled(flow.request_id):
             self._sampled_out()
@@ -137,14 +140,14 @@ class FlowLedger:
                 flow.endpoint.name,
                 variant.name if variant is not None else "",
                 flow.outcome or Outcome.REFUSED,
-                self._clock.wall_ns() - self._clock.monotonic_ns() + read_ns,
+                epoch_ns + read_ns,
                 0 if flow.was_fresh else flow.wait_ns,
                 flow.wait_ns if flow.was_fresh else 0,
-                since(read_ns, flow.first_byte_ns),
+                flow.first_byte_ns - read_ns if flow.first_byte_ns != NEVER else NEVER,
                 flow.ended_ns - read_ns,
                 flow.part_count,
-                since(read_ns, flow.first_part_ns),
-                since(read_ns, flow.last_part_ns),
+                flow.first_part_ns - read_ns if flow.part_count else NEVER,
+                flow.last_part_ns - read_ns if flow.part_count else NEVER,
                 asked.method,
                 asked.target,
                 flow.status,
@@ -168,7 +171,3 @@ class FlowLedger:
 
 
 _NO_HEAD: Final = AnswerHead(0, b"", [], {})
-
-
-def since(start_ns: int, moment_ns: int) -> int:
-    return moment_ns if moment_ns == NEVER else moment_ns - start_ns
