@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 import uvloop
 from dataplane import Plane
+from hypothesis import settings
+
+# The same examples in every run; how long one takes is the machine's affair.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
 

@@ -38,7 +38,6 @@ async def test_it_passes_in_words_of_our_own(plane: Plane, row: Passed) -> None:
     assert (plane.refusals(), plane.outcomes()) == ({}, {"answered": 1})
 
 
-@pytest.mark.xfail(strict=True, reason="llhttp takes other protocols' versions for HTTP's")
 @pytest.mark.parametrize("line", ["GET /a RTSP/1.0", "POST /a RTSP/1.0", "OPTIONS * RTSP/1.0", "SOURCE /a ICE/1.0"])
 async def test_another_protocols_request_is_refused(plane: Plane, line: str) -> None:
     model = await plane.model(OK)
@@ -87,7 +86,6 @@ async def test_a_body_that_turns_out_malformed_never_becomes_whole_upstream(plan
     assert (plane.refusals(), plane.outcomes()) == ({"bad_body": 1}, {"refused": 1})
 
 
-@pytest.mark.xfail(strict=True, reason="it becomes the first byte of the method")
 @pytest.mark.parametrize("first", [b"\n", b"\r"], ids=["lf", "cr"])
 async def test_a_line_feed_before_a_request_is_no_part_of_its_method(plane: Plane, first: bytes) -> None:
     model = await plane.model(OK)
