@@ -1,6 +1,7 @@
 """Models and clients in a thread of their own, with one event loop, so that a test's own steps stay plain."""
 
 import asyncio
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
@@ -9,10 +10,10 @@ from contextlib import contextmanager, suppress
 from threading import Condition, Thread
 from typing import Any, TypeVar
 
-from aiohttp import web
 from sidecar import DEADLINE_S
 
 T = TypeVar("T")
+PART = 65536
 LOST = "lost"  # a request whose connection ended before its answer did
 
 
@@ -38,7 +39,7 @@ class Background:
 
 
 class Model:
-    """Answers every request with `status` and `size` bytes, as soon as its gate is open."""
+    """Answers every request whole with `status` and `size` bytes, as soon as its gate is open; understands lengths alone."""
 
     def __init__(self, background: Background) -> None:
         self.asked = 0
@@ -50,7 +51,8 @@ class Model:
         self._background = background
         self._gate = asyncio.Event()
         self._gate.set()
-        self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[None]] = set()
         self._changed = Condition()
 
     @property
@@ -75,51 +77,70 @@ class Model:
             assert self._changed.wait_for(lambda: self.asked >= times, DEADLINE_S), self.asked
 
     async def _start(self) -> None:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        # Kept for longer than a test, so that no connection is closed in the middle of it.
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, keepalive_timeout=600.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
-        self.port = self._runner.addresses[0][1]
+        self._server = await asyncio.start_server(self._begin, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._server is not None:
+            self._server.close()
+        for _ in range(8):  # rounds of the loop: who was just accepted is served, and closed with the others
+            await asyncio.sleep(0)
+        for serving in self._serving:
+            serving.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        async for part in request.content.iter_any():
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+                await self._receive(reader, int(length[1]) if length else 0)
+                await self._gate.wait()
+                await self._answer(writer)
+        except (OSError, EOFError):
+            pass
+        finally:
+            writer.transport.abort()
+
+    async def _receive(self, reader: asyncio.StreamReader, size: int) -> None:
+        while size:
+            part = await reader.read(min(size, PART))
+            if not part:
+                raise EOFError
+            size -= len(part)
             self.received += len(part)
         with self._changed:
             self.asked += 1
             self.last_asked = time.monotonic()
             self._changed.notify_all()
-        await self._gate.wait()
-        if self.size <= 65536:
-            return web.Response(body=b"x" * self.size, status=self.status)
-        answer = web.StreamResponse(status=self.status, headers={"Content-Length": str(self.size)})
-        await answer.prepare(request)
+
+    async def _answer(self, writer: asyncio.StreamWriter) -> None:
         left = self.size
+        writer.write(f"HTTP/1.1 {self.status} Whatever\r\nContent-Length: {left}\r\n\r\n".encode())
         while left:
-            length = min(left, 65536)
-            await answer.write(b"x" * length)
+            length = min(left, PART)
+            writer.write(b"x" * length)
+            await writer.drain()
             left -= length
-        return answer
 
 
 class Load:
-    """Clients that ask one request after the other on kept connections, until they are told to stop."""
+    """Clients that ask one request after the other, on kept connections or each on its own, until they are told to stop."""
 
-    def __init__(self, background: Background, host: str, port: int, clients: int, path: str = "/v1/predict") -> None:
+    def __init__(self, background: Background, host: str, port: int, clients: int, *, is_keeping: bool = True) -> None:
         self.seen: Counter[int | str] = Counter()
         self.seconds: list[float] = []
         self.answered_by: Counter[str] = Counter()  # x-watchtower-variant
-        self._background = background
         self._at = (host, port)
         body = b'{"instances": [1, 2, 3]}'
-        head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-        self._request = head.encode() + b"\r\n\r\n" + body
+        head = f"POST /v1/predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        close = b"" if is_keeping else b"\r\nConnection: close"
+        self._request = head.encode() + close + b"\r\n\r\n" + body
         self._is_over = False
         self._changed = Condition()
         self._work = [background.start(self._client()) for _ in range(clients)]

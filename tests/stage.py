@@ -19,9 +19,9 @@ class Stage:
     config: Mapping[str, Any]
 
     @contextmanager
-    def load(self, clients: int = 4, sidecar: Sidecar | None = None) -> Iterator[Load]:
+    def load(self, clients: int = 4, sidecar: Sidecar | None = None, *, is_keeping: bool = True) -> Iterator[Load]:
         at = sidecar or self.sidecar
-        made = Load(self.background, at.host, at.port, clients)
+        made = Load(self.background, at.host, at.port, clients, is_keeping=is_keeping)
         try:
             yield made
         finally:

@@ -60,7 +60,6 @@ def test_an_address_that_is_taken_refuses_the_start(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.xfail(strict=True, reason="nobody claims the data_dir", raises=subprocess.TimeoutExpired)
 def test_a_data_dir_that_is_in_use_refuses_the_start(tmp_path: Path) -> None:
     with stage(tmp_path) as on:
         flags = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data-dir", str(on.sidecar.data_dir)]
