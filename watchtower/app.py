@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from watchtower.address import Address, parse_address
-from watchtower.config_model import Config, EndpointConfig, encode
+from watchtower.config.model import Config, EndpointConfig, encode
 from watchtower.control import logs
 from watchtower.control.admin import AdminParts, admin_app, start_admin
 from watchtower.control.claim import claim

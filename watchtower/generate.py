@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from msgspec import NODEFAULT, inspect
 
-from watchtower.config_build import SHORTHANDS, describe
-from watchtower.config_model import Config
+from watchtower.config.build import SHORTHANDS, describe
+from watchtower.config.model import Config
 from watchtower.control.openapi import openapi
 from watchtower.metrics.catalogue import ALL, Label, Metric
 from watchtower.units import UNIT, format_duration, format_size

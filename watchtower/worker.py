@@ -18,7 +18,7 @@ from typing import Final
 import uvloop
 
 from watchtower.clock import Clock
-from watchtower.config_model import Config, EndpointConfig, decode
+from watchtower.config.model import Config, EndpointConfig, decode
 from watchtower.control import logs
 from watchtower.control.routes_file import POLL_INTERVAL, OverridesReader, effective_weights
 from watchtower.deadlines import Sweep

@@ -11,7 +11,7 @@ class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
     ready_fd: int
     metrics_dir: str
     data_dir: str
-    config: bytes  # as config_model.encode makes it
+    config: bytes  # as config.model.encode makes it
 
 
 def plan_for(seat: Seat, *, metrics_dir: str, data_dir: str, config: bytes) -> bytes:

@@ -49,7 +49,7 @@ class ResponseReader:
         self.is_reusable = True  # another request may follow on this connection
         self.rest = b""  # behind a 101: bytes of the other protocol
 
-    def expect(self, *, is_head: bool) -> None:
+    def expect(self, is_head: bool) -> None:
         """The next answer belongs to a new request; one to HEAD has no body, whatever its head says."""
         self.answer = None
         self._is_begun = False

@@ -16,14 +16,13 @@ class Capture:
         self._headers = tuple(
             name for name in (h.lower().encode() for h in settings.headers) if not is_secret_header(name)
         )
+        self.has_headers = bool(self._headers)
 
     def is_sampled(self, request_id: bytes) -> bool:
         """By the id alone: every process decides alike, and a shadow's record is there when the primary's is."""
         return self._sample >= 1 or crc32(request_id) < self._sample * 2**32
 
     def headers(self, noted: dict[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
-        if not self._headers:
-            return ()
         return tuple((name, noted[name]) for name in self._headers if name in noted)
 
     def body(

@@ -42,6 +42,7 @@ _HEAD: Final = b"\xc1WS"
 _RECORD: Final = b"\xc1WR"
 _FRAME: Final = Struct(">3sBIII")
 _CHECKED: Final = Struct(">3sBII")
+_CRC: Final = Struct(">I")
 _ALL_BITS: Final = 0xFFFFFFFF
 COPIED: Final = 2048  # bytes of bodies up to which a copy is cheaper than parts
 _NO_BODIES: Final = b"\xc4\x00\xc4\x00"  # two empty bodies, as they end a record
@@ -108,7 +109,7 @@ def encode_parts(exchange: Exchange) -> list[bytes]:
     """
     if len(exchange.request_body) + len(exchange.response_body) < COPIED:
         payload = _encode(exchange)
-        return [_frame_head(_RECORD, [payload]) + payload]
+        return [_frame(_RECORD, payload)]
     bodiless = _encode(structs.replace(exchange, request_body=b"", response_body=b""))
     parts = [
         bodiless[: -len(_NO_BODIES)] + _bin_head(exchange.request_body),
@@ -120,8 +121,13 @@ def encode_parts(exchange: Exchange) -> list[bytes]:
 
 
 def encode_head(head: SegmentHead) -> bytes:
-    payload = _encode(head)
-    return _frame_head(_HEAD, [payload]) + payload
+    return _frame(_HEAD, _encode(head))
+
+
+def _frame(marker: bytes, payload: bytes) -> bytes:
+    length = len(payload)
+    checked = _CHECKED.pack(marker, VERSION, length, length ^ _ALL_BITS)
+    return checked + _CRC.pack(crc32(payload, crc32(checked))) + payload
 
 
 def _frame_head(marker: bytes, payload: list[bytes]) -> bytes:
@@ -132,7 +138,7 @@ def _frame_head(marker: bytes, payload: list[bytes]) -> bytes:
     crc = crc32(checked)
     for part in payload:
         crc = crc32(part, crc)
-    return checked + crc.to_bytes(4, "big")
+    return checked + _CRC.pack(crc)
 
 
 def _bin_head(body: bytes) -> bytes:

@@ -55,11 +55,11 @@ class ShadowRecorder:
                 self._clock.wall_ns() - self._clock.monotonic_ns() + start_ns,
                 start_ns - request.read_ns + (0 if call.was_fresh else wait_ns),
                 wait_ns if call.was_fresh else 0,
-                _since(start_ns, call.first_byte_ns),
+                call.first_byte_ns - start_ns if call.first_byte_ns != NEVER else NEVER,
                 ended_ns - start_ns,
                 call.part_count,
-                _since(start_ns, call.first_part_ns),
-                _since(start_ns, call.last_part_ns),
+                call.first_part_ns - start_ns if call.part_count else NEVER,
+                call.last_part_ns - start_ns if call.part_count else NEVER,
                 request.method,
                 request.target,
                 answer.status if answer is not None else 0,
@@ -72,7 +72,7 @@ class ShadowRecorder:
                 BodyNote.NOT_KEPT if request.size else BodyNote.NONE,
                 note,
                 (),
-                capture.headers(answered.noted),
+                capture.headers(answered.noted) if capture.has_headers else (),
                 request.noted.get(b"x-watchtower-test", b""),
                 request.noted.get(b"traceparent", b""),
                 "",
@@ -83,7 +83,3 @@ class ShadowRecorder:
 
 
 _NO_HEAD: Final = AnswerHead(0, b"", [], {})
-
-
-def _since(start_ns: int, moment_ns: int) -> int:
-    return moment_ns if moment_ns == NEVER else moment_ns - start_ns

@@ -80,7 +80,9 @@ class FlowLedger:
             return
         request = flow.request
         head = request.head
-        parts = flow.request_kept + request.parts if request.parts else flow.request_kept
+        parts, size = flow.request_kept, flow.request_size
+        if request.parts:
+            parts, size = parts + request.parts, size + sum(map(len, request.parts))
         mirror(
             KeptRequest(
                 flow.request_id,
@@ -93,7 +95,7 @@ class FlowLedger:
                 head.content_type,
                 head.content_encoding,
                 parts if flow.is_kept_whole else None,
-                flow.request_size + sum(map(len, request.parts)),
+                size,
                 flow.read_ns,
                 request.is_complete and flow.outcome is not Outcome.REFUSED,
                 head.upgrade is not None,
@@ -159,8 +161,8 @@ class FlowLedger:
                 flow.response_size,
                 request_note,
                 response_note,
-                capture.headers(noted),
-                capture.headers(answered.noted),
+                capture.headers(noted) if capture.has_headers else (),
+                capture.headers(answered.noted) if capture.has_headers else (),
                 noted.get(b"x-watchtower-test", b""),
                 noted.get(b"traceparent", b""),
                 flow.reason,

@@ -58,7 +58,7 @@ class UpstreamConnection(asyncio.Protocol):
     def begin(self, *, is_head: bool) -> None:
         """A new request follows through `transport`."""
         self.has_heard = False
-        self.reader.expect(is_head=is_head)
+        self.reader.expect(is_head)
 
     def abort(self) -> None:
         """Close at once; the caller, who asked for it, is not told."""

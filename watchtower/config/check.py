@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from watchtower.address import Address, is_host, is_loopback, is_v6, is_wildcard, parse_address
-from watchtower.config_model import Config, EndpointConfig
+from watchtower.config.model import Config, EndpointConfig
 from watchtower.journal.redact import compile_paths
 from watchtower.mirror.settings import SampleBySettings, ShadowSettings
 from watchtower.proxy.settings import KeySettings, MatchSettings, VariantSettings

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from watchtower.config_document import Listing, Mistake, Node, Place, Scalar, Section, inside
+from watchtower.config.document import Listing, Mistake, Node, Place, Scalar, Section, inside
 
 
 @dataclass(frozen=True, slots=True)

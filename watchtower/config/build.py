@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from msgspec import NODEFAULT, inspect
 
-from watchtower.config_document import Listing, Mistake, Node, Scalar, Section, inside
-from watchtower.config_model import Config
+from watchtower.config.document import Listing, Mistake, Node, Scalar, Section, inside
+from watchtower.config.model import Config
 from watchtower.proxy.settings import ListenSettings
 from watchtower.units import UNIT, Secret, parse_duration, parse_share, parse_size
 

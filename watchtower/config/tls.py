@@ -4,8 +4,8 @@ import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from watchtower.config_check import Finding, peers
-from watchtower.config_model import Config
+from watchtower.config.check import Finding, peers
+from watchtower.config.model import Config
 from watchtower.proxy.settings import TlsServerSettings
 from watchtower.upstream.settings import TlsClientSettings
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from watchtower.config_build import build, shown
-from watchtower.config_check import Finding, check
-from watchtower.config_document import Mistake, Node, Scalar, Section, merge, read, walk
-from watchtower.config_flags import Flags, document
-from watchtower.config_model import Config, EndpointConfig, decode, encode
-from watchtower.config_tls import check_files
+from watchtower.config.build import build, shown
+from watchtower.config.check import Finding, check
+from watchtower.config.document import Mistake, Node, Scalar, Section, merge, read, walk
+from watchtower.config.flags import Flags, document
+from watchtower.config.model import Config, EndpointConfig, decode, encode
+from watchtower.config.tls import check_files
 from watchtower.errors import ConfigError
 
 __all__ = ["Config", "EndpointConfig", "Flags", "decode", "encode", "from_flags", "load"]
