@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from wire import DEADLINE, Line, Model
 
-from watchtower import config
+from watchtower.config.load import load
 from watchtower.deadlines import Sweep
 from watchtower.journal.reader import JournalReader
 from watchtower.metrics.catalogue import REFUSALS, REQUEST_OUTCOMES, SHADOW_OUTCOMES, Metric
@@ -84,7 +84,7 @@ class Plane:
             data_dir=str(self.folder),
             config=b"",
         )
-        self._worker = _InProcess(plan, config.load(path, {}))
+        self._worker = _InProcess(plan, load(path, {}))
         self._serving = loop.create_task(self._worker.serve())
         ready = asyncio.Event()
         loop.add_reader(told, ready.set)

@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from watchtower.address import Address
 from watchtower.commands.demo import beside_models, free_address, started_model, what_to_try
-from watchtower.config import from_flags
+from watchtower.config.load import from_flags
 from watchtower.demo import infer, model, predict, scorer
 from watchtower.errors import StartError
 

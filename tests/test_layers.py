@@ -31,7 +31,7 @@ LEVELS = (
     ("watchtower/proxy/*.py", 3),
     ("watchtower/mirror/*.py", 3),
     ("watchtower/control/*.py", 4),
-    ("watchtower/config*.py", 4),
+    ("watchtower/config/*.py", 4),
     ("watchtower/app.py", 4),
     ("watchtower/gauges.py", 4),
     ("watchtower/journal_cells.py", 4),

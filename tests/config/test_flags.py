@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from watchtower.config import Flags, from_flags, load
+from watchtower.config.flags import Flags
+from watchtower.config.load import from_flags, load
 from watchtower.errors import ConfigError
 
 FILE = """

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from watchtower.config import Config, EndpointConfig, decode, encode, load
+from watchtower.config.load import load
+from watchtower.config.model import Config, EndpointConfig, decode, encode
 from watchtower.control.settings import AdminSettings, LogSettings
 from watchtower.journal.settings import CaptureSettings
 from watchtower.mirror.settings import HeaderSettings, SampleBySettings, ShadowSettings

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from watchtower.config import load
+from watchtower.config.load import load
 from watchtower.errors import ConfigError
 
 MISTAKES = Path(__file__).parent / "mistakes"

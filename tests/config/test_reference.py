@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from watchtower.config import Config
+from watchtower.config.model import Config
 from watchtower.generate import generated, meanings
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from watchtower.config import Config, load
+from watchtower.config.load import load
+from watchtower.config.model import Config
 from watchtower.errors import ConfigError
 
 EXAMPLE = """\

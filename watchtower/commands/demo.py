@@ -11,7 +11,8 @@ import msgspec
 from watchtower import app
 from watchtower.address import Address, is_v6, parse_address
 from watchtower.commands.run import add_server_arguments
-from watchtower.config import Config, EndpointConfig, from_flags
+from watchtower.config.load import from_flags
+from watchtower.config.model import Config, EndpointConfig
 from watchtower.errors import StartError
 from watchtower.mirror.settings import ShadowSettings
 from watchtower.proxy.settings import VariantSettings

@@ -4,7 +4,8 @@ from functools import partial
 from pathlib import Path
 
 from watchtower import app
-from watchtower.config import Flags, from_flags, load
+from watchtower.config.flags import Flags
+from watchtower.config.load import from_flags, load
 from watchtower.errors import ConfigError
 
 EXAMPLES = """\

@@ -8,11 +8,9 @@ from watchtower.config.build import build, shown
 from watchtower.config.check import Finding, check
 from watchtower.config.document import Mistake, Node, Scalar, Section, merge, read, walk
 from watchtower.config.flags import Flags, document
-from watchtower.config.model import Config, EndpointConfig, decode, encode
+from watchtower.config.model import Config
 from watchtower.config.tls import check_files
 from watchtower.errors import ConfigError
-
-__all__ = ["Config", "EndpointConfig", "Flags", "decode", "encode", "from_flags", "load"]
 
 
 def load(path: Path | str, environ: Mapping[str, str], flags: Flags | None = None) -> Config:
