@@ -7,6 +7,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import uvloop
 
 from watchtower.clock import Clock
@@ -40,7 +42,7 @@ from watchtower.proxy.hub import Hub, refusal_cells
 from watchtower.proxy.ledger import FlowLedger
 from watchtower.proxy.route import Router
 from watchtower.proxy.server import ProxyServer, server_context
-from watchtower.proxy.settings import VariantSettings
+from watchtower.proxy.settings import LimitSettings, VariantSettings
 from watchtower.record import Exchange
 from watchtower.tasks import Tasks
 from watchtower.upstream.address import parse_url
@@ -54,7 +56,8 @@ logger = logging.getLogger(__name__)
 SWEEP_S: Final = 0.1
 IDLE_SWEEP_S: Final = 0.5
 TEND_S: Final = 0.5
-CLOSE_JOURNAL_S: Final = 5.0
+CLOSE_JOURNAL_S: Final = 1.5  # the supervisor waits 2 s behind the drain's deadline
+OTHER_FILES: Final = 64  # the journal, pipes, libraries
 # Bytes of a request kept for a second attempt when neither journal nor mirror wants them.
 RETRY_KEEP: Final = 64 * 1024
 
@@ -64,6 +67,8 @@ def main() -> int:
     plan = read_plan(_read_exactly(size))
     config = decode(plan.config)
     logs.set_up(config.log, plan.process)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # The collector's full rounds stop the loop for milliseconds; what a request leaves behind has no cycles, so they
     # find nothing. Fewer rounds, and none over what was loaded at the start.
     gc.freeze()
@@ -118,7 +123,7 @@ class _Worker:
         ledger = FlowLedger(self._capture, record, journal_cells.sampled_out.inc, self._clock)
         hub = Hub(
             Router(endpoints),
-            config.limits,
+            self._limits(),
             RequestTable(self._request_rules()),
             self._sweep,
             Sweep(IDLE_SWEEP_S),
@@ -261,6 +266,17 @@ class _Worker:
         gauges.watch_pool(endpoint, name, pool)
         return pool
 
+    def _limits(self) -> LimitSettings:
+        """Beyond the descriptors of this process, connections would be cut off by the event loop, and nobody would count."""
+        limits = self._config.limits
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        upstream = sum(pool.settings.max_connections for pool in self._pools)
+        room = max(files - OTHER_FILES - upstream, files // 2)
+        if room >= limits.max_connections:
+            return limits
+        logger.warning("fewer connections than configured: RLIMIT_NOFILE", extra={"files": files, "connections": room})
+        return msgspec.structs.replace(limits, max_connections=room)
+
     def _request_rules(self) -> Rules:
         """Values are noted only where somebody asks for them."""
         noted = set(self._config.capture.headers_noted())
@@ -279,7 +295,10 @@ class _Worker:
 async def _every(seconds: float, work: Callable[[], None]) -> None:
     while True:
         await asyncio.sleep(seconds)
-        work()
+        try:
+            work()
+        except Exception:  # it comes again, and may then find what it needs
+            logger.exception("what is done from time to time failed")
 
 
 if __name__ == "__main__":
