@@ -96,9 +96,10 @@ class Plane:
             waiting.cancel()
             await self._serving
 
-    async def client(self, receive_buffer: int | None = None) -> Line:
+    async def client(self, receive_buffer: int | None = None, source: str = "127.0.0.1") -> Line:
         """A new connection to the worker."""
         connection = socket.socket()
+        connection.bind((source, 0))
         if receive_buffer is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         connection.setblocking(False)

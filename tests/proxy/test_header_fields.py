@@ -188,3 +188,53 @@ async def test_a_refused_request_has_no_variant(plane: Plane) -> None:
     found = await client.send(request("GET /v2")).message()
 
     assert found.values("x-watchtower-variant") == []
+
+
+# Heads that came before are known again: what belongs to one client must not reach another.
+
+
+async def test_clients_that_send_the_same_head_are_told_apart(plane: Plane) -> None:
+    model = await plane.model(OK)
+    await plane.serve(endpoint(model))
+    one, other = await plane.client(source="127.0.0.2"), await plane.client(source="127.0.0.3")
+
+    for client in (one, other, one, other):
+        await client.send(request("GET /")).message()
+
+    told = [each.value("x-forwarded-for") for each in model.requests]
+    assert told == ["127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.3"]
+    assert len({each.value("x-request-id") for each in model.requests}) == 4
+
+
+async def test_the_same_head_with_another_body_carries_that_body(plane: Plane) -> None:
+    model = await plane.model(OK)
+    await plane.serve(endpoint(model))
+    client = await plane.client()
+
+    for body in (b"ab", b"cd"):
+        await client.send(request("POST /", body=body)).message()
+
+    assert [each.body for each in model.requests] == [b"ab", b"cd"]
+
+
+async def test_the_same_answers_head_with_another_body_carries_that_body(plane: Plane) -> None:
+    model = await plane.model(answer(b"ab"), answer(b"cd"))
+    await plane.serve(endpoint(model))
+    client = await plane.client()
+
+    found = [(await client.send(request("GET /")).message()).body for _ in range(2)]
+
+    assert found == [b"ab", b"cd"]
+
+
+async def test_more_heads_than_are_remembered_are_all_read_right(plane: Plane) -> None:
+    model = await plane.model(OK)
+    await plane.serve(endpoint(model))
+    client = await plane.client()
+
+    client.send(b"".join(request(f"GET /{number}", f"X-N: {number}") for number in range(1200)))
+    for _ in range(1200):
+        await client.message()
+
+    found = [(each.start.split()[1], each.value("x-n")) for each in model.requests]
+    assert found == [(f"/{number}", str(number)) for number in range(1200)]

@@ -227,3 +227,17 @@ async def test_a_client_that_reads_too_slowly_for_too_long_is_given_up(plane: Pl
     await plane.counted(lambda: plane.outcomes() != {})
 
     assert plane.outcomes() == {"cancelled": 1}
+
+
+async def test_a_connection_beyond_the_limit_is_503_and_closed(plane: Plane) -> None:
+    model = await plane.model(OK)
+    await plane.serve(endpoint(model), limits={"max_connections": 1})
+    first = await plane.client()
+    await first.send(request("GET /")).message()
+    second = await plane.client()
+
+    found = await second.message()
+
+    assert (found.status, reason(found), found.value("retry-after")) == (503, "too_many_connections", "1")
+    assert (await second.rest(), (await first.send(request("GET /")).message()).status) == (b"", 200)
+    assert (plane.refusals(), plane.outcomes()) == ({"too_many_connections": 1}, {"answered": 2})

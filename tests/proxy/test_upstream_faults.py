@@ -328,6 +328,22 @@ async def test_a_client_that_leaves_stops_the_models_request(plane: Plane) -> No
     assert (record.outcome, record.status) == ("cancelled", 0)
 
 
+async def test_a_client_that_will_send_no_more_is_taken_as_leaving(plane: Plane) -> None:
+    model = await plane.model()
+    await plane.serve(endpoint(model))
+    client = await plane.client()
+
+    client.send(request("GET /"))
+    upstream = await model.line()
+    await upstream.head()
+    client.end()
+    await upstream.until(lambda: upstream.is_ended)
+    await client.rest()
+    await plane.counted(lambda: plane.outcomes() != {})
+
+    assert plane.outcomes() == {"cancelled": 1}
+
+
 async def test_a_client_that_leaves_during_the_answer_is_recorded_with_what_it_got(plane: Plane) -> None:
     model = await plane.model()
     await plane.serve(endpoint(model))
