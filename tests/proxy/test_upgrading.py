@@ -1,5 +1,6 @@
 """A connection that changes its protocol is a tunnel from then on; one that does not goes on as HTTP."""
 
+import pytest
 from dataplane import Plane, endpoint, shadow
 from wire import OK, Line, request
 
@@ -88,6 +89,23 @@ async def test_the_end_of_one_direction_leaves_the_other(plane: Plane) -> None:
     upstream.send(b"bye yourself").end()
 
     assert (heard, await client.rest()) == (b"bye", b"bye yourself")
+
+
+@pytest.mark.slow
+async def test_who_does_not_read_stops_who_sends(plane: Plane) -> None:
+    client, upstream = await tunnel(plane)
+    size = 48 * 1024 * 1024
+
+    client.transport.pause_reading()
+    upstream.send(bytes(size))
+    for _ in range(20):
+        client.send(b"x")
+        await upstream.read(1)
+    held_back = upstream.transport.get_write_buffer_size()
+    client.transport.resume_reading()
+    received = len(await client.read(size))
+
+    assert (held_back > size // 2, received) == (True, size)
 
 
 async def test_an_open_tunnel_is_counted_and_a_closed_one_recorded(plane: Plane) -> None:
