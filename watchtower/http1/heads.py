@@ -68,18 +68,16 @@ class RequestTable:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self._lines = LineTable(rules)
-        self._heads: dict[bytes, RequestHead] = {}
+        self.known: dict[bytes, RequestHead] = {}
 
     def read(self, head: bytes) -> RequestHead | None:
-        """A whole head, its blank line included; None when it takes more than this to read it, or to refuse it."""
-        known = self._heads.get(head)
-        if known is None:
-            known = self._read(head)
-            if known is not None and len(head) <= LONGEST_HEAD:
-                if len(self._heads) >= HEADS:
-                    self._heads.clear()
-                self._heads[head] = known
-        return known
+        """A whole head that is not known, its blank line included; None when it takes more to read it, or to refuse it."""
+        read = self._read(head)
+        if read is not None and len(head) <= LONGEST_HEAD:
+            if len(self.known) >= HEADS:
+                self.known.clear()
+            self.known[head] = read
+        return read
 
     def _read(self, head: bytes) -> RequestHead | None:
         first, *lines = head[:-4].split(b"\r\n")
@@ -97,18 +95,16 @@ class AnswerTable:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self._lines = LineTable(rules)
-        self._heads: dict[bytes, AnswerHead] = {}
+        self.known: dict[bytes, AnswerHead] = {}
 
     def read(self, head: bytes) -> AnswerHead | None:
         """As RequestTable.read: final answers with a body and its length."""
-        known = self._heads.get(head)
-        if known is None:
-            known = self._read(head)
-            if known is not None and len(head) <= LONGEST_HEAD:
-                if len(self._heads) >= HEADS:
-                    self._heads.clear()
-                self._heads[head] = known
-        return known
+        read = self._read(head)
+        if read is not None and len(head) <= LONGEST_HEAD:
+            if len(self.known) >= HEADS:
+                self.known.clear()
+            self.known[head] = read
+        return read
 
     def _read(self, head: bytes) -> AnswerHead | None:
         first, *lines = head[:-4].split(b"\r\n")

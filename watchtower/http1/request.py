@@ -10,6 +10,7 @@ llhttp decides what is well-formed, strictly; this file decides what llhttp leav
 from typing import Final
 
 from watchtower.http1.fields import has_token, is_length, without_named
+from watchtower.http1.framing import CHUNKED, length_field
 from watchtower.http1.refusal import Refusal
 
 PLAIN_CONNECTION: Final = frozenset((b"keep-alive", b"Keep-Alive", b"close"))
@@ -23,6 +24,7 @@ class RequestHead:
         "content_encoding",
         "content_type",
         "fields",
+        "framing",
         "host",
         "is_chunked",
         "is_http11",
@@ -53,6 +55,7 @@ class RequestHead:
         self.keep_alive = keep_alive
         self.is_chunked = False
         self.length = 0  # of a body that is not chunked
+        self.framing = b""  # the field that says so, with its line's end
         self.upgrade: bytes | None = None  # the protocol that the client would like to change to
         self.content_type = noted.get(b"content-type", b"")
         self.content_encoding = noted.get(b"content-encoding", b"")
@@ -77,6 +80,7 @@ class RequestHead:
             if length is not None or not self.is_http11:
                 return Refusal.AMBIGUOUS_FRAMING
             self.is_chunked = True
+        self.framing = CHUNKED if self.is_chunked else length_field(self.method, self.length)
         return None
 
     def _judge_target(self) -> Refusal | None:

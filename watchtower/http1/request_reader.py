@@ -114,7 +114,8 @@ class RequestReader:
         end = data.find(BLANK_LINE) + 4
         if end < 5 or end > self._max_head:
             return None
-        head = self._table.read(data[:end])
+        raw = data[:end]
+        head = self._table.known.get(raw) or self._table.read(raw)
         if head is None or len(head.target) > self._max_target:
             return None
         request = Request(head)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from watchtower.http1.fields import without_named
+from watchtower.http1.framing import CHUNKED
 
 BODILESS: Final = frozenset((204, 304))
 
@@ -10,7 +11,7 @@ BODILESS: Final = frozenset((204, 304))
 class AnswerHead:
     """Not changed once it is made: answers with the same head share it."""
 
-    __slots__ = ("content_encoding", "content_type", "first", "is_chunked", "length", "noted", "status")
+    __slots__ = ("content_encoding", "content_type", "first", "framing", "is_chunked", "length", "noted", "status")
 
     def __init__(self, status: int, first: bytes, lines: list[bytes], noted: dict[bytes, bytes]) -> None:
         self.status = status
@@ -21,6 +22,8 @@ class AnswerHead:
         self.content_encoding = noted.get(b"content-encoding", b"")
         length = noted.get(b"content-length")
         self.length = None if length is None else int(length)  # of the body that a HEAD or a 304 leaves out, too
+        # None in a 204 nor a 101 (RFC 9110 section 8.6).
+        self.framing = b"" if self.length is None or status in {101, 204} else b"Content-Length: %d\r\n" % self.length
         self.is_chunked = b"transfer-encoding" in noted
         connection = noted.get(b"connection")
         if connection is not None:
@@ -40,3 +43,12 @@ class Answer:
         self.has_body = True
         self.ends_with_connection = False
         self.is_complete = False
+
+    def framing(self, *, to_http11: bool, keep_alive: bool) -> bytes:
+        """Framed as the client can read it, closing where there is no other way."""
+        framing = self.head.framing
+        if self.has_body and self.head.length is None and to_http11:
+            framing = CHUNKED
+        if not keep_alive:
+            return framing + b"Connection: close\r\n"
+        return framing if to_http11 else framing + b"Connection: keep-alive\r\n"

@@ -77,7 +77,8 @@ class ResponseReader:
         end = data.find(b"\r\n\r\n") + 4
         if end < 5 or self._is_head or self.answer is not None:
             return False
-        head = self._table.read(data[:end])
+        raw = data[:end]
+        head = self._table.known.get(raw) or self._table.read(raw)
         if head is None or head.length is None:
             return False
         answer = self.answer = Answer(head)

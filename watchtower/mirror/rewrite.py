@@ -1,7 +1,7 @@
 """The mirrored request's head: the client's, marked as a shadow's, with what the configuration changes."""
 
 from watchtower.http1.fields import without
-from watchtower.http1.write import length_framing
+from watchtower.http1.framing import length_field
 from watchtower.mirror.settings import ShadowSettings
 from watchtower.record import KeptRequest
 from watchtower.upstream.address import Address
@@ -44,7 +44,7 @@ class Rewrite:
             self._add,
             request.own_fields,
             self._mark,
-            length_framing(request.method, request.size),  # it has been read whole, so its length is known
+            length_field(request.method, request.size),  # it has been read whole, so its length is known
         )
 
     def target(self, target: bytes) -> bytes:

@@ -3,10 +3,10 @@
 import asyncio
 from typing import Final, cast
 
+from watchtower.http1.forwarding import forwarded_fields
 from watchtower.http1.refusal import Refusal, problem
 from watchtower.http1.request import Request, RequestHead
 from watchtower.http1.request_reader import RequestReader
-from watchtower.http1.write import forwarded_fields
 from watchtower.proxy.flow import FOREVER, Flow, Ledger
 from watchtower.proxy.hub import Hub
 from watchtower.proxy.identity import is_usable, make_request_id
@@ -169,10 +169,14 @@ class ClientConnection(asyncio.Protocol):
             return
         if request.head.upgrade is not None:
             self._reader.resume()
-        if not self._is_starting:
+        if self._is_starting:
+            return
+        if self._reader.requests or self._reader.is_mid_head:
             self._next()
-            if self._is_paused:
-                self.pace()
+        else:
+            self.deadline = self._hub.idle_sweep.now + self._hub.limits.keep_alive
+        if self._is_paused:
+            self.pace()
 
     # Requests in their order.
 

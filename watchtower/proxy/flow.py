@@ -9,10 +9,11 @@ import asyncio
 from time import monotonic_ns
 from typing import Final, Protocol
 
+from watchtower.http1.forwarding import switching_fields
+from watchtower.http1.framing import chunk, last_chunk
 from watchtower.http1.refusal import ANSWERS, Refusal, problem
 from watchtower.http1.request import Request, RequestHead
 from watchtower.http1.response import Answer
-from watchtower.http1.write import answer_framing, chunk, last_chunk, request_framing, switching_fields
 from watchtower.proxy.endpoint import Endpoint, Variant
 from watchtower.proxy.hub import Hub
 from watchtower.proxy.tunnel import Side, Tunnel
@@ -254,7 +255,7 @@ class Flow:
             upstream.authority if self.endpoint.settings.rewrite_host else head.host or upstream.authority,
             fields,
             self.own_fields,
-            request_framing(head),
+            head.framing,
         )
         connection.begin(is_head=head.method == b"HEAD")
         self._forward_body(connection, sent)
@@ -324,20 +325,23 @@ class Flow:
                     self._client.transport.write(answer.head.first + b"\r\n")
 
     def _pass_head(self, answer: Answer, now: int) -> bytes:
+        head = answer.head
         self.answer = answer
         self.first_byte_ns = now
-        self.status = answer.status
+        self.status = head.status
         is_http11 = self.request.head.is_http11
         keeps = self._client_keeps = (
             self.request.keep_alive
             and not self._hub.is_draining
-            and (is_http11 or not answer.has_body or answer.head.length is not None)
+            and (is_http11 or not answer.has_body or head.length is not None)
         )
         return b"%bx-request-id: %b\r\n%b%b\r\n" % (
-            answer.head.first,
+            head.first,
             self.request_id,
             self._answer_field,
-            answer_framing(answer, to_http11=is_http11, keep_alive=keeps),
+            head.framing
+            if keeps and is_http11 and head.length is not None
+            else answer.framing(to_http11=is_http11, keep_alive=keeps),
         )
 
     def _pass_parts(self, answer: Answer, now: int) -> list[bytes]:
