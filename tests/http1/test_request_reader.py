@@ -269,6 +269,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.one_of(RUBBISH, mutated()), st.data())
 def test_any_bytes_are_a_request_or_a_refusal_however_they_are_cut(data: bytes, draw: st.DataObject) -> None:
@@ -277,6 +278,7 @@ def test_any_bytes_are_a_request_or_a_refusal_however_they_are_cut(data: bytes, 
     assert seen(data, *cuts) == seen(data)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.one_of(RUBBISH, mutated()))
 def test_what_is_accepted_h11_reads_the_same(data: bytes) -> None:

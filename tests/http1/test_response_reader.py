@@ -270,6 +270,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.one_of(RUBBISH, mutated()), st.booleans())
 def test_any_bytes_are_an_answer_or_a_broken_connection(data: bytes, is_head: bool) -> None:
@@ -278,6 +279,7 @@ def test_any_bytes_are_an_answer_or_a_broken_connection(data: bytes, is_head: bo
     assert answer is None or answer.is_complete or not end.is_reusable
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.one_of(RUBBISH, mutated()))
 def test_what_is_complete_h11_reads_the_same(data: bytes) -> None:
