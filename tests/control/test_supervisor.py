@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from watchtower.address import Address
+from watchtower.clock import SECOND, ManualClock
 from watchtower.control.generation import FleetPlan, WorkerStatus, Workshop
-from watchtower.control.supervisor import Supervisor
+from watchtower.control.supervisor import PATIENCE, Supervisor
 from watchtower.control.worker_process import Seat, WorkerState
 from watchtower.errors import ConfigError, StartError
 from watchtower.metrics.bury import bury, wipe
@@ -46,6 +47,7 @@ class Fleet:
         self.buried: list[str] = []
         self.next: FleetPlan | ConfigError = first
         self.tasks = Tasks()
+        self.clock = ManualClock()
         workshop = Workshop(
             command=(sys.executable, str(FAKE_WORKER)),
             cells=Cells(directory, "supervisor"),
@@ -53,7 +55,7 @@ class Fleet:
             tasks=self.tasks,
             ready_deadline=ready_deadline,
         )
-        self.supervisor = Supervisor(first, self._load, workshop)
+        self.supervisor = Supervisor(first, self._load, workshop, lambda: self.clock.now_ns / SECOND)
 
     def _load(self) -> FleetPlan:
         if isinstance(self.next, ConfigError):
@@ -271,9 +273,45 @@ async def test_draining_ends_every_worker(tmp_path: Path) -> None:
 async def test_a_second_stop_does_not_wait_for_a_worker_that_does_not_go(tmp_path: Path) -> None:
     async with running(tmp_path, plan("deaf", drain=600.0)) as fleet:
         fleet.supervisor.request_stop()
+        fleet.clock.advance(PATIENCE)
         fleet.supervisor.request_stop()
 
     assert fleet.supervisor.workers() == []
+
+
+async def test_a_stop_that_arrives_as_several_signals_does_not_force(tmp_path: Path) -> None:
+    async with running(tmp_path) as fleet:
+        pid = fleet.worker().pid or 0
+        os.kill(pid, signal.SIGSTOP)
+        fleet.supervisor.request_stop()
+        draining = asyncio.create_task(fleet.supervisor.drain())
+        fleet.supervisor.request_stop()
+        fleet.clock.advance(PATIENCE / 2)
+        fleet.supervisor.request_stop()
+        ended, _ = await asyncio.wait([draining], timeout=0.2)
+        os.kill(pid, signal.SIGCONT)
+        await asyncio.wait_for(draining, DEADLINE)
+
+    assert ended == set()
+
+
+async def test_a_start_that_fails_has_nothing_to_tell_but_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        fleet = Fleet(tmp_path, plan(address=Address(*other.getsockname())))
+        with pytest.raises(StartError):
+            await fleet.supervisor.start()
+        await fleet.supervisor.drain()
+
+    assert caplog.messages == []
+
+
+async def test_a_stop_that_was_asked_for_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with running(tmp_path):
+        caplog.clear()
+
+    assert [message for message in caplog.messages if message in {"draining", "stopped"}] == ["draining", "stopped"]
 
 
 async def test_a_worker_that_outstays_the_deadline_is_killed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

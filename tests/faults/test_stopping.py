@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: what is in flight ends well, what is idle is closed, and a second signal does not wait."""
+"""SIGTERM and SIGINT: what is in flight ends well, what is idle is closed, and a signal by somebody who has waited forces."""
 
 import http.client
 import signal
@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from sidecar import DEADLINE_S, until
 from stage import stage
+
+from watchtower.control.supervisor import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -83,19 +85,34 @@ def test_the_deadline_ends_what_does_not_end(tmp_path: Path) -> None:
             assert on.sidecar.ended() == 0
 
 
-def test_a_second_signal_does_not_wait_for_the_deadline(tmp_path: Path) -> None:
+def test_a_stop_that_arrives_as_two_signals_waits_for_what_is_in_flight(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        on.model.stall()
+        with on.load(CLIENTS) as clients:
+            on.model.wait_until_asked(CLIENTS)
+            on.sidecar.signal(signal.SIGTERM)
+            on.sidecar.log.wait_for("draining")
+            on.sidecar.signal(signal.SIGINT)
+            clients.finish()
+            on.model.go_on()
+
+        assert clients.seen == {200: CLIENTS}
+        assert on.sidecar.ended() == 0
+
+
+def test_a_signal_after_a_while_does_not_wait_for_the_deadline(tmp_path: Path) -> None:
     with stage(tmp_path, drain={"deadline": "600s"}) as on:
         on.model.stall()
         with on.load(1) as clients:
             on.model.wait_until_asked(1)
             clients.finish()
             on.sidecar.signal(signal.SIGTERM)
-            on.sidecar.log.wait_for("draining")
+            waited_in_vain = not until(lambda: on.sidecar.process.poll() is not None, PATIENCE)
             begun = time.monotonic()
             on.sidecar.signal(signal.SIGTERM)
             status = on.sidecar.ended()
 
-        assert status == 0
+        assert (waited_in_vain, status) == (True, 0)
         assert time.monotonic() - begun < 5.0
 
 

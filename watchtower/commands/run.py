@@ -13,7 +13,7 @@ examples:
   watchtower run --upstream http://127.0.0.1:8000 --shadow v2=http://127.0.0.1:8001
   watchtower run --config watchtower.yaml --workers 2
 
-signals: SIGTERM and SIGINT drain, a second one forces; SIGHUP reads the configuration again."""
+signals: SIGTERM and SIGINT drain, another a second later forces; SIGHUP reads the configuration again."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

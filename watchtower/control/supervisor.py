@@ -21,6 +21,8 @@ from watchtower.metrics.catalogue import CONFIG_RELOADS
 # A worker closes what is still open at its drain deadline by itself; this is for one that cannot any more.
 GRACE: Final = 2.0
 KILL_DEADLINE: Final = 5.0
+# One stop may arrive as several signals: timeout(1), a terminal or a manager signals a process and its whole group.
+PATIENCE: Final = 1.0
 # A supervisor that was killed leaves workers behind, which give the address free when they notice.
 ADDRESS_DEADLINE: Final = 2.0
 
@@ -35,7 +37,13 @@ class ReloadStatus:
 
 
 class Supervisor:
-    def __init__(self, plan: FleetPlan, load: Callable[[], FleetPlan], workshop: Workshop) -> None:
+    def __init__(
+        self,
+        plan: FleetPlan,
+        load: Callable[[], FleetPlan],
+        workshop: Workshop,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.last_reload: ReloadStatus | None = None
         self._plan = plan
         self._load = load
@@ -43,7 +51,9 @@ class Supervisor:
         self._generations: list[Generation] = []  # all that have workers: starting, in force, leaving
         self._in_force: Generation | None = None
         self._number = 0
+        self._monotonic = monotonic
         self._stopping = asyncio.Event()
+        self._stop_asked_at: float | None = None
         self._forced = asyncio.Event()
         self._reload_wanted = asyncio.Event()
         self._reloads = workshop.cells.counters(CONFIG_RELOADS)
@@ -61,8 +71,11 @@ class Supervisor:
         return [worker for generation in self._generations for worker in generation.status()]
 
     def request_stop(self) -> None:
-        """As SIGTERM does: the first lets the workers finish, the second does not."""
-        if self._stopping.is_set():
+        """As SIGTERM does: the first lets the workers finish, a later one, by somebody who has waited, does not."""
+        now = self._monotonic()
+        if self._stop_asked_at is None:
+            self._stop_asked_at = now
+        elif now - self._stop_asked_at >= PATIENCE:
             self._forced.set()
         self._stopping.set()
 
@@ -87,9 +100,12 @@ class Supervisor:
         reloading.cancel()
 
     async def drain(self) -> None:
-        """Returns when no worker is left."""
-        self._stopping.set()
-        logger.info("draining", extra={"workers": len(self.workers()), "deadline_s": self._plan.drain_deadline})
+        """Returns when no worker is left. Nothing is told when nobody asked: then an error ends us, and says why."""
+        is_asked_for = self.is_draining
+        if is_asked_for:
+            logger.info("draining", extra={"workers": len(self.workers()), "deadline_s": self._plan.drain_deadline})
+        else:
+            self.request_stop()
         for generation in self._generations:
             generation.leave(signal.SIGTERM)
             generation.listeners.close_all_but()
@@ -97,7 +113,8 @@ class Supervisor:
         await _first_of(gone, self._forced, self._plan.drain_deadline + GRACE)
         for generation in list(self._generations):
             await self._end(generation)
-        logger.info("stopped")
+        if is_asked_for:
+            logger.info("stopped")
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
