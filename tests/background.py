@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
@@ -51,7 +52,7 @@ class Model:
         self._background = background
         self._gate = asyncio.Event()
         self._gate.set()
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
         self._serving: set[asyncio.Task[None]] = set()
         self._changed = Condition()
 
@@ -77,24 +78,34 @@ class Model:
             assert self._changed.wait_for(lambda: self.asked >= times, DEADLINE_S), self.asked
 
     async def _start(self) -> None:
-        self._server = await asyncio.start_server(self._begin, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        # asyncio's own server loses a connection that it accepts in the round in which it is closed.
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
 
     async def _stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        for _ in range(8):  # rounds of the loop: who was just accepted is served, and closed with the others
-            await asyncio.sleep(0)
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
         for serving in self._serving:
             serving.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
 
-    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving = asyncio.create_task(self._serve(reader, writer))
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        connection.setblocking(False)
+        serving = asyncio.create_task(self._serve(connection))
         self._serving.add(serving)
         serving.add_done_callback(self._serving.discard)
+        serving.add_done_callback(lambda _: connection.close())  # also of one that never began
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import uvloop
-from dataplane import Plane
 from hypothesis import settings
+
+from dataplane import Plane
 
 # The same examples in every run; how long one takes is the machine's affair.
 settings.register_profile("steady", derandomize=True, deadline=None)

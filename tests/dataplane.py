@@ -18,16 +18,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from wire import DEADLINE, Line, Model
-
 from watchtower.config.load import load
 from watchtower.deadlines import Sweep
 from watchtower.journal.reader import JournalReader
 from watchtower.metrics.catalogue import REFUSALS, REQUEST_OUTCOMES, SHADOW_OUTCOMES, Metric
 from watchtower.metrics.collect import totals
 from watchtower.record import Exchange, Role
-from watchtower.worker import _Worker
+from watchtower.worker import Worker
 from watchtower.worker_plan import WorkerPlan
+from wire import DEADLINE, Line, Model
 
 LISTEN_BACKLOG: Final = 128
 
@@ -165,7 +164,7 @@ class Plane:
         return {value: int(count) for value, count in by_label.items() if count}
 
 
-class _InProcess(_Worker):
+class _InProcess(Worker):
     """A worker whose process is not its own: its signals and its standard input belong to others."""
 
     def told(self) -> None:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from aiohttp import web
+
 from watchtower.address import Address, parse_address
 from watchtower.config.model import Config, EndpointConfig, encode
 from watchtower.control import logs
@@ -70,20 +72,27 @@ class _Sidecar:
 
     async def serve(self) -> None:
         supervisor = self._supervisor
+        admin = None
         try:
             await supervisor.start()
             if not supervisor.is_draining:
-                await self._serve_beside()
+                admin = await self._start_admin()
+                self._tasks.start(keep_house(self._take_census, self._tend_journal), "housekeeping")
+                at = Address(*admin.addresses[0][:2])
+                logger.info("serving", extra={"listen": str(supervisor.address), "admin": str(at)})
+                await supervisor.serve()
         finally:
             await supervisor.drain()
+            if admin is not None:
+                await admin.cleanup()  # until now /readyz has said that it drains
             await self._tasks.cancel_all(1.0)
             self._cells.close()
             shutil.rmtree(self._metrics_dir, ignore_errors=True)
 
-    async def _serve_beside(self) -> None:
-        admin = self._config.admin
+    async def _start_admin(self) -> web.AppRunner:
+        settings = self._config.admin
         parts = AdminParts(
-            token=admin.token,
+            token=settings.token,
             metrics_directory=self._metrics_dir,
             routes_file=self._data_dir / "routes.json",
             endpoints=lambda: [_view(endpoint) for endpoint in self._config.endpoints],
@@ -92,16 +101,9 @@ class _Sidecar:
             is_draining=lambda: self._supervisor.is_draining,
             take_census=self._take_census,
             probe_targets=self._probe_targets,
-            probe_timeout=admin.probe_timeout,
+            probe_timeout=settings.probe_timeout,
         )
-        runner = await start_admin(admin_app(parts), parse_address(admin.listen))
-        try:
-            self._tasks.start(keep_house(self._take_census, self._tend_journal), "housekeeping")
-            at = Address(*runner.addresses[0][:2])
-            logger.info("serving", extra={"listen": str(self._supervisor.address), "admin": str(at)})
-            await self._supervisor.serve()
-        finally:
-            await runner.cleanup()
+        return await start_admin(admin_app(parts), parse_address(settings.listen))
 
     def _probe_targets(self) -> list[ProbeTarget]:
         path = self._config.admin.probe

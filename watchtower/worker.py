@@ -73,7 +73,7 @@ def main() -> int:
     # find nothing. Fewer rounds, and none over what was loaded at the start.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    uvloop.run(_Worker(plan, config).serve())
+    uvloop.run(Worker(plan, config).serve())
     return 0
 
 
@@ -87,7 +87,7 @@ def _read_exactly(size: int) -> bytes:
     return data
 
 
-class _Worker:
+class Worker:
     def __init__(self, plan: WorkerPlan, config: Config) -> None:
         self._plan = plan
         self._config = config

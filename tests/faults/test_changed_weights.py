@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sidecar import running_sidecar, until
 from stage import Stage, stage
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sidecar import DEADLINE_S, Memory, Sidecar, until
 from stage import stage
-
 from watchtower.metrics import catalogue
 
 pytestmark = pytest.mark.slow

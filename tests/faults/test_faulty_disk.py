@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from mounts import mounted
+
 from sidecar import Sidecar, until
 from stage import stage
-
 from watchtower.metrics import catalogue
 
 pytestmark = pytest.mark.slow

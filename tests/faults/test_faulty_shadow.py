@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sidecar import Memory, Sidecar
 from stage import stage
-
 from watchtower.metrics import catalogue
 
 pytestmark = pytest.mark.slow

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+
 from sidecar import until
 from stage import stage
-
 from watchtower.metrics import catalogue
 
 pytestmark = pytest.mark.slow

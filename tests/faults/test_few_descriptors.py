@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+
 from sidecar import DEADLINE_S, Sidecar, open_files
 from stage import stage
 

@@ -5,10 +5,10 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from background import LOST
 from sidecar import is_alive, running_sidecar, until
 from stage import stage
-
 from watchtower.metrics import catalogue
 
 pytestmark = pytest.mark.slow

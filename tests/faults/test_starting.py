@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from background import background, model
 from sidecar import DEADLINE_S, Sidecar, endpoint, running_sidecar, until
 from stage import stage

@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from sidecar import DEADLINE_S
 
+from sidecar import DEADLINE_S
 from watchtower.clock import SECOND, Clock
 from watchtower.journal.appender import DropReason
 from watchtower.journal.reader import JournalReader

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 from sidecar import DEADLINE_S, until
 from stage import stage
-
 from watchtower.control.supervisor import PATIENCE
 
 pytestmark = pytest.mark.slow

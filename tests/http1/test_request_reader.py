@@ -7,8 +7,8 @@ import h11
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from smuggling import PASSED, REFUSED, Passed, Refused
 
+from smuggling import PASSED, REFUSED, Passed, Refused
 from watchtower.http1.fields import request_rules
 from watchtower.http1.heads import RequestTable
 from watchtower.http1.refusal import Refusal

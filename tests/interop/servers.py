@@ -16,6 +16,7 @@ from typing import Final
 import pytest
 from aiohttp import web
 from answers import Handler, handle
+
 from background import Background
 from sidecar import DEADLINE_S, until
 

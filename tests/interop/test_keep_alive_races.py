@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import servers
+
 from sidecar import DEADLINE_S, Sidecar, endpoint, running_sidecar
 
 pytestmark = pytest.mark.slow

@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+
 from background import background
 from sidecar import Memory, Sidecar, endpoint, running_sidecar
 

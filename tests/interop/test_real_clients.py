@@ -13,6 +13,7 @@ import requests
 import servers
 import urllib3
 from answers import EVENTS, LINES
+
 from background import background
 from sidecar import DEADLINE_S, Sidecar, endpoint, running_sidecar
 

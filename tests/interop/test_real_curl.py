@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import servers
+
 from background import background
 from sidecar import DEADLINE_S, Sidecar, endpoint, running_sidecar
 

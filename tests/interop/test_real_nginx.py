@@ -6,8 +6,9 @@ from contextlib import ExitStack
 
 import pytest
 import servers
-from sidecar import Sidecar, endpoint, running_sidecar
 from urllib3 import HTTPConnectionPool
+
+from sidecar import Sidecar, endpoint, running_sidecar
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs_debian]
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import servers
 from answers import EVENTS, LINES, ZIPPED, NewHandler, OldHandler
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool
+
 from background import background
 from sidecar import Sidecar, endpoint, running_sidecar
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
 pytestmark = pytest.mark.slow
 

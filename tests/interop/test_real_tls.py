@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import servers
-from background import Background, background
-from sidecar import DEADLINE_S, Sidecar, endpoint, running_sidecar
 from trustme import CA
 
+from background import Background, background
+from sidecar import DEADLINE_S, Sidecar, endpoint, running_sidecar
 from watchtower.metrics import catalogue
 
 pytestmark = pytest.mark.slow

@@ -7,13 +7,13 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from sidecar import DEADLINE_S, Sidecar, endpoint, running_sidecar, until
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.http11 import Request, Response
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
+from sidecar import DEADLINE_S, Sidecar, endpoint, running_sidecar, until
 from watchtower.metrics import catalogue
 
 pytestmark = pytest.mark.slow

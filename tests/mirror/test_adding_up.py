@@ -3,10 +3,10 @@
 from collections import Counter
 
 import pytest
-from dataplane import Plane, endpoint, shadow
-from wire import OK, Line, answer, request
 
+from dataplane import Plane, endpoint, shadow
 from watchtower.record import Role, ShadowOutcome
+from wire import OK, Line, answer, request
 
 FAULTS = (
     OK,

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from dataplane import Plane, endpoint, shadow
-from wire import OK, Line, Message, Model, answer, request
 
+from dataplane import Plane, endpoint, shadow
 from watchtower.metrics.catalogue import SHADOW_DURATION, SHADOW_OUTCOMES
 from watchtower.record import BodyNote, Role, ShadowOutcome
+from wire import OK, Line, Message, Model, answer, request
 
 
 async def mirrored(plane: Plane, *answers: bytes, **settings: Any) -> tuple[Line, Model]:

@@ -1,10 +1,10 @@
 """One request and its answer: how messages are framed on either side, and when a connection is kept."""
 
 import pytest
-from dataplane import Plane, endpoint
-from wire import OK, Line, Model, answer, request
 
+from dataplane import Plane, endpoint
 from watchtower.metrics.catalogue import CLIENT_CONNECTIONS_OPENED, REQUEST_BODY_BYTES, REQUESTS, RESPONSE_BODY_BYTES
+from wire import OK, Line, Model, answer, request
 
 
 async def served(plane: Plane, *answers: bytes) -> tuple[Line, Model]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from dataplane import Plane, endpoint
 from wire import OK, Message, answer, request
 

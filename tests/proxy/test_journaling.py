@@ -4,10 +4,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from dataplane import Plane, endpoint, shadow
-from wire import OK, answer, request
-
 from watchtower.metrics.catalogue import JOURNAL_BODIES, JOURNAL_RECORDS, JOURNAL_SAMPLED_OUT, JOURNAL_WRITTEN
 from watchtower.record import NEVER, BodyNote, Role
+from wire import OK, answer, request
 
 
 def on_disk(folder: Path) -> bytes:

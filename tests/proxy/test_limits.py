@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from dataplane import Plane, endpoint
 from wire import OK, Message, request
 

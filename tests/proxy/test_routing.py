@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataplane import Plane, endpoint
-from wire import Line, answer, request
 
+from dataplane import Plane, endpoint
 from watchtower.control.routes_file import Overrides, with_weights, write_overrides
 from watchtower.metrics.catalogue import REQUEST_OUTCOMES
+from wire import Line, answer, request
 
 
 async def variants_met(client: Line, count: int, *lines: str) -> list[str]:

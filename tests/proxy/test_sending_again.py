@@ -1,10 +1,10 @@
 """A request that met a connection closed under it, before a byte of the answer came, is sent once more where it may be."""
 
 import pytest
-from dataplane import Plane, endpoint
-from wire import OK, Line, Message, Model, request
 
+from dataplane import Plane, endpoint
 from watchtower.metrics.catalogue import UPSTREAM_RETRIES
+from wire import OK, Line, Message, Model, request
 
 
 async def meets_a_closing_connection(

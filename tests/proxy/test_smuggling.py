@@ -3,11 +3,11 @@
 import json
 
 import pytest
+
 from dataplane import Plane, endpoint
 from smuggling import PASSED, REFUSED, Passed, Refused
-from wire import OK, request
-
 from watchtower.http1.refusal import ANSWERS
+from wire import OK, request
 
 
 @pytest.mark.parametrize("row", REFUSED, ids=lambda row: row.name)

@@ -1,6 +1,7 @@
 """Parts pass as they come, and who reads slowly slows down only the one that sends."""
 
 import pytest
+
 from dataplane import Plane, endpoint
 from wire import OK, Line, request
 

@@ -1,11 +1,11 @@
 """A connection that changes its protocol is a tunnel from then on; one that does not goes on as HTTP."""
 
 import pytest
-from dataplane import Plane, endpoint, shadow
-from wire import OK, Line, request
 
+from dataplane import Plane, endpoint, shadow
 from watchtower.metrics.catalogue import TUNNELS_OPEN, UPGRADES
 from watchtower.record import BodyNote
+from wire import OK, Line, request
 
 WISH = request("GET /chat", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: k")
 SWITCHING = (

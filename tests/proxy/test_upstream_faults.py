@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from dataplane import Plane, endpoint
-from wire import OK, Message, request
 
+from dataplane import Plane, endpoint
 from watchtower.metrics.catalogue import REQUESTS, UPSTREAM_CONNECTS
+from wire import OK, Message, request
 
 
 def reason(problem: Message) -> str:

@@ -9,9 +9,9 @@ from threading import Event
 from typing import Final, NamedTuple
 
 import pytest
+
 from sidecar import DEADLINE_S, Memory, Sidecar, open_files, until
 from stage import stage
-
 from watchtower.metrics import catalogue
 from watchtower.metrics.place import metrics_directory
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from dataplane import Plane
-from wire import DEADLINE, Model
 
+from dataplane import Plane
 from watchtower.http1.fields import response_rules
 from watchtower.http1.heads import AnswerTable
 from watchtower.tasks import Tasks
@@ -15,6 +14,7 @@ from watchtower.upstream.address import parse_url
 from watchtower.upstream.connection import Failure, UpstreamConnection
 from watchtower.upstream.pool import ConnectResult, Pool, Wait
 from watchtower.upstream.settings import PoolSettings
+from wire import DEADLINE, Model
 
 
 @dataclass(eq=False)

@@ -36,6 +36,7 @@ class RequestReader:
     __slots__ = (
         "_current",
         "_fed",
+        "_fed_without_body",
         "_is_rereading",
         "_left",
         "_lines",
@@ -68,6 +69,7 @@ class RequestReader:
         self._lines: list[bytes] = []
         self._noted: dict[bytes, bytes] = {}
         self._fed = bytearray()  # since the last message's end: what a head is in, and more
+        self._fed_without_body = 0  # bytes behind a head since a part of its body came: trailers, or chunks' extensions
         self._must_measure = False  # that bound passed the limit: the next head is measured
         self._rest: bytes | None = None  # bytes after an upgrade request, until its answer is known
         self._is_rereading = False  # the parser is being told a framing that is known; see _read_on
@@ -152,11 +154,15 @@ class RequestReader:
             return
         if self._current is None:
             self._fed += data
+        else:
+            self._fed_without_body += len(data)
         if len(data) > self._max_head or len(self._fed) > self._max_head:
             self._must_measure = True
         if not self._parse(data):
             return
-        if not self.is_mid_head:
+        if self._current is not None and self._fed_without_body > self._max_head:
+            self._refuse(Refusal.HEAD_TOO_LARGE)
+        elif not self.is_mid_head:
             self._must_measure = False
         elif len(self._fed) > self._max_head:
             is_long_target = len(self._target) > self._max_target
@@ -224,6 +230,7 @@ class RequestReader:
             raise _Refused(refusal)
 
     def on_body(self, body: bytes) -> None:
+        self._fed_without_body = 0
         if self._current is not None:
             self._current.parts.append(body)
 
@@ -279,6 +286,7 @@ class RequestReader:
         request.is_complete = True
         self._current = None
         self._fed.clear()
+        self._fed_without_body = 0
         self.is_spent = not request.keep_alive  # what comes behind a `close` is nobody's
 
     def _refuse(self, refusal: Refusal) -> None:

@@ -8,17 +8,23 @@ of framing, another transfer coding than chunked, bytes behind the end. An answe
 connection does (RFC 9112 section 6.3).
 """
 
+from typing import Final
+
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from watchtower.http1.fields import Rule, add_noted, is_length, may_trail
 from watchtower.http1.heads import AnswerTable
 from watchtower.http1.response import BODILESS, Answer, AnswerHead
 
+# Of an answer's head, or its trailers: nginx takes 4 or 8 KiB, Envoy 60.
+MAX_HEAD: Final = 64 * 1024
+
 
 class ResponseReader:
     """Reads the answers on one connection, one for each call of `expect`."""
 
     __slots__ = (
+        "_fed",
         "_is_begun",
         "_is_head",
         "_left",
@@ -40,6 +46,7 @@ class ResponseReader:
         self._is_begun = False  # the long way is taken
         self._is_head = False
         self._left = 0  # bytes of the body, on the short way
+        self._fed = 0  # bytes since a head was whole or a part of a body came: of a head, or of trailers
         self._lines: list[bytes] = []
         self._noted: dict[bytes, bytes] = {}
         self._reason = b""
@@ -53,6 +60,7 @@ class ResponseReader:
         """The next answer belongs to a new request; one to HEAD has no body, whatever its head says."""
         self.answer = None
         self._is_begun = False
+        self._fed = 0
         self._parser = None  # nothing that it may hold belongs to this answer
         self._is_head = is_head
 
@@ -109,6 +117,7 @@ class ResponseReader:
     # The long way.
 
     def _parse(self, data: bytes) -> None:
+        self._fed += len(data)
         try:
             if self._parser is None:
                 self._parser = HttpResponseParser(self)
@@ -120,6 +129,8 @@ class ResponseReader:
                 raise  # a defect of ours, not the upstream's
             self._break()
         except HttpParserError:
+            self._break()
+        if self._fed > MAX_HEAD:
             self._break()
 
     def _break(self) -> None:
@@ -136,7 +147,7 @@ class ResponseReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         key = name.lower()
         if self.answer is not None:
-            if may_trail(key):
+            if may_trail(key) and not self.answer.is_complete:
                 self.answer.trailers.append(name + b": " + value)
             return
         rule = self._table.rules.get(key)
@@ -150,6 +161,7 @@ class ResponseReader:
         parser = self._parser
         if self.answer is not None or parser is None:
             raise _Malformed  # a second answer that nobody asked for
+        self._fed = 0
         if not is_length(self._noted.get(b"content-length", b"0")):
             raise _Malformed
         status = parser.get_status_code()
@@ -164,6 +176,7 @@ class ResponseReader:
         self.answer = answer
 
     def on_body(self, body: bytes) -> None:
+        self._fed = 0
         answer = self.answer
         if answer is not None and not answer.is_complete:
             answer.parts.append(body)
