@@ -1,5 +1,6 @@
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from watchtower import __version__
+from watchtower.address import Address
 from watchtower.cli import COMMANDS, main
 
 ROOT = Path(__file__).parent.parent
@@ -38,14 +40,28 @@ def test_each_command_has_help_with_an_example(name: str, capsys: pytest.Capture
     assert f"  watchtower {name}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["dance"], ["check-config"], ["journal", "dance"], ["run", "--upstrem", "x"]]
-)
+@pytest.mark.parametrize("arguments", [["dance"], ["check-config"], ["journal", "dance"], ["run", "--upstrem", "x"]])
 def test_wrong_usage_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
 
     assert caught.value.code == 2
+
+
+def test_without_a_command_the_commands_are_told_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    status, told = main([]), capsys.readouterr().err
+
+    assert status == 2
+    assert [command.name for command in COMMANDS if f"  {command.name} " not in told] == []
+
+
+def test_an_outcome_that_there_is_not_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["journal", "tail", "--outcome", "bogus"])
+    told = capsys.readouterr().err
+
+    assert "'answered', " in told
+    assert "Outcome." not in told
 
 
 def test_a_good_configuration_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,6 +125,17 @@ def test_the_program_ends_with_its_status() -> None:
     ended = subprocess.run(command, stderr=subprocess.PIPE, timeout=20, check=False, cwd=ROOT)
 
     assert ended.returncode == 2
+
+
+@pytest.mark.slow
+def test_a_start_that_fails_says_why_and_nothing_else(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = Address(*other.getsockname())
+        flags = ["--upstream", "http://127.0.0.1:9", "--listen", str(taken), "--data-dir", str(tmp_path)]
+        command = [sys.executable, "-m", "watchtower", "run", *flags]
+        ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=20, check=False, cwd=ROOT)
+
+    assert (ended.returncode, ended.stderr) == (1, f"cannot listen at {taken}: Address already in use\n")
 
 
 @pytest.mark.slow

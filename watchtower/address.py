@@ -4,7 +4,7 @@ import ipaddress
 import re
 from typing import Final, NamedTuple
 
-_ADDRESS: Final = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<name>[^\[\]:]+)):(?P<port>\d{1,5})", re.ASCII)
+_ADDRESS: Final = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<name>[^\[\]:]+)):(?P<port>\d{1,9})", re.ASCII)
 _LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _DOTTED: Final = re.compile(r"[0-9.]+")
 
@@ -18,11 +18,13 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str) -> Address:
-    """The host and the port; port 0 leaves the choice to the kernel."""
+    """The host and the port; port 0 leaves the choice to the kernel. A ValueError says what would be right."""
     match = _ADDRESS.fullmatch(text)
-    if match and int(match["port"]) <= 65535 and (is_v6(match["v6"]) if match["v6"] else is_host(match["name"])):
-        return Address(match["v6"] or match["name"], int(match["port"]))
-    raise ValueError("an address, like 127.0.0.1:8080 or [::1]:8080")
+    if not match or not (is_v6(match["v6"]) if match["v6"] else is_host(match["name"])):
+        raise ValueError("an address, like 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:0")
+    if int(match["port"]) > 65535:
+        raise ValueError("a port up to 65535")
+    return Address(match["v6"] or match["name"], int(match["port"]))
 
 
 def is_host(text: str) -> bool:

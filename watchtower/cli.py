@@ -55,7 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    chosen = _parser().parse_args(argv)
+    parser = _parser()
+    if not argv:
+        parser.print_help(sys.stderr)
+        return WRONG
+    chosen = parser.parse_args(argv)
     command = next(command for command in COMMANDS if command.name == chosen.command)
     module = cast("CommandModule", import_module(command.module))
     parser = argparse.ArgumentParser(

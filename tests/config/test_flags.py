@@ -78,10 +78,28 @@ def test_mistakes_in_flags_name_the_flag() -> None:
         "--data-dir: got '', expected a folder",
         "--listen: got '8080', expected an address, like 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:0",
         "--shadow: expected NAME=URL, like v2=http://127.0.0.1:8001",
-        "--shadow: got 'primary', expected a name of its own, endpoints[0].variants[0] has this one",
+        "--shadow: got 'primary', expected a name of its own, --upstream has this one",
         "--upstream: got 'localhost:8000', but a URL begins with http://, https:// or unix:",
         "--workers: got 'none', expected a whole number",
     ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (Flags(workers="100000"), "--workers: got '100000', expected at most 1024"),
+        (Flags(listen="127.0.0.1:70000"), "--listen: got '127.0.0.1:70000', expected a port up to 65535"),
+        (
+            Flags(shadows=["a=http://127.0.0.1:8001", "a=http://127.0.0.1:8002"]),
+            "--shadow: got 'a', expected a name of its own, another --shadow has this one",
+        ),
+    ],
+)
+def test_a_mistake_in_a_flag_speaks_of_flags_alone(flags: Flags, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_flags("http://127.0.0.1:8000", flags.shadows, flags.listen, workers=flags.workers)
+
+    assert caught.value.mistakes == [expected]
 
 
 def test_a_shadow_needs_an_upstream(file: Path) -> None:

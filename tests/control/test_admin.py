@@ -149,7 +149,10 @@ async def test_changed_weights_are_shown_everywhere_and_outlive_a_restart(tmp_pa
     [
         ({"weights": {"red": 1}}, 400, "no variant red; there are blue, green"),
         ({"weights": {"blue": 0, "green": 0}}, 400, "the weights of all variants together must be more than 0"),
-        ({"weights": {"blue": -1}}, 400, "Expected `float` >= 0.0 - at `$.weights[...]`"),
+        ({"weights": {"blue": -1}}, 400, "blue: a weight is a finite number, 0 or more"),
+        ({"weights": {"blue": 1, "green": "much"}}, 400, "green: a weight is a finite number, 0 or more"),
+        (b'{"weights": {"blue": 1e999}}', 400, "blue: a weight is a finite number, 0 or more"),
+        ({"weights": 1}, 400, "Expected `object`, got `int` - at `$.weights`"),
         ({"weights": {}}, 400, "Expected `object` of length >= 1 - at `$.weights`"),
         ({"weigths": {"blue": 1}}, 400, "Object contains unknown field `weigths`"),
         (b"{", 400, "Input data was truncated"),
@@ -183,12 +186,20 @@ async def test_weights_that_cannot_be_kept_are_a_failure_that_says_so(tmp_path: 
     assert (status, body["detail"]) == (500, "The weights cannot be kept: No such file or directory.")
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("POST", WEIGHTS, 405)])
-async def test_what_is_not_there_is_a_problem(tmp_path: Path, method: str, path: str, status: int) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "status", "detail"),
+    [
+        ("GET", "/nothing", 404, "Nothing is at this path; /openapi.json lists what there is."),
+        ("POST", WEIGHTS, 405, "This path answers GET, HEAD, PUT."),
+    ],
+)
+async def test_what_is_not_there_is_a_problem_that_says_what_is(
+    tmp_path: Path, method: str, path: str, status: int, detail: str
+) -> None:
     async with serving(parts_in(tmp_path)) as client:
         found = await client.ask(method, path)
 
-    assert (found[0], found[1]) == (status, "application/problem+json")
+    assert (found[0], found[1], found[2]["detail"]) == (status, "application/problem+json", detail)
 
 
 async def test_a_failure_of_ours_tells_its_client_nothing_of_it(

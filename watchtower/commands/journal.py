@@ -17,7 +17,8 @@ examples:
   watchtower journal stat
   watchtower journal tail --follow --outcome timed_out
   watchtower journal tail --json --last 1"""
-_OUTCOMES = sorted({*Outcome, *ShadowOutcome})
+# As plain texts: of an enumeration, argparse's messages would show the members.
+_OUTCOMES = sorted({str(outcome) for outcome in (*Outcome, *ShadowOutcome)})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

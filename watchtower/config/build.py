@@ -180,6 +180,8 @@ def _bounded(kind: inspect.Type, value: float) -> float:
             raise ValueError(f"more than {'zero' if kind.gt == 0 else kind.gt}")
         if kind.ge is not None and value < kind.ge:
             raise ValueError(f"{'zero' if kind.ge == 0 else kind.ge} or more")
+        if kind.le is not None and value > kind.le:
+            raise ValueError(f"at most {kind.le}")
     return value
 
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from watchtower.address import Address, is_host, is_loopback, is_v6, is_wildcard, parse_address
 from watchtower.config.model import Config, EndpointConfig
-from watchtower.journal.redact import compile_paths
+from watchtower.journal.redact import compile_paths, is_secret_header
 from watchtower.mirror.settings import SampleBySettings, ShadowSettings
 from watchtower.proxy.settings import KeySettings, MatchSettings, VariantSettings
 from watchtower.upstream import address as upstream
@@ -36,6 +36,7 @@ class Finding(NamedTuple):
     path: str
     problem: str
     shows: bool = True  # what was found there may stand in the message
+    other: str = ""  # a path that the problem speaks of, as {other}
 
 
 Peer = VariantSettings | ShadowSettings
@@ -67,10 +68,12 @@ def check(config: Config) -> Iterator[Finding]:
 
 
 def _check_addresses(config: Config) -> Iterator[Finding]:
+    for path, text in (("listen.address", config.listen.address), ("admin.listen", config.admin.listen)):
+        try:
+            parse_address(text)
+        except ValueError as error:
+            yield Finding(path, f"expected {error}")
     listen, admin = _address(config.listen.address), _address(config.admin.listen)
-    for path, address in (("listen.address", listen), ("admin.listen", admin)):
-        if address is None:
-            yield Finding(path, "expected an address, like 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:0")
     if listen and listen == admin and listen.port:
         yield Finding("admin.listen", "expected another address than clients have")
     if admin and not is_loopback(admin.host) and config.admin.token is None:
@@ -91,6 +94,10 @@ def _check_capture(config: Config) -> Iterator[Finding]:
     for index, name in enumerate(config.capture.headers):
         if not _TOKEN.fullmatch(name):
             yield Finding(f"capture.headers[{index}]", "expected a header's name")
+        elif is_secret_header(name.encode()):
+            yield Finding(
+                f"capture.headers[{index}]", "expected another header, credentials and cookies are never kept"
+            )
     if config.capture.segment_size > config.capture.max_disk:
         yield Finding("capture.segment_size", "expected at most max_disk, the size of the whole journal")
 
@@ -178,7 +185,7 @@ def _check_names(named: Iterable[tuple[str, EndpointConfig | Peer]]) -> Iterator
         if not _NAME.fullmatch(item.name):
             yield Finding(f"{path}.name", "expected 1 to 64 letters, digits and any of _ . -")
         elif first.setdefault(item.name, path) != path:
-            yield Finding(f"{path}.name", f"expected a name of its own, {first[item.name]} has this one")
+            yield Finding(f"{path}.name", "expected a name of its own, {other} has this one", other=first[item.name])
 
 
 def _address(text: str) -> Address | None:

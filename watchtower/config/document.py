@@ -31,6 +31,10 @@ class Place:
     line: int = 0
     column: int = 0
 
+    @property
+    def is_flag(self) -> bool:
+        return self.source.startswith("--")
+
     def __str__(self) -> str:
         return f"{self.source}:{self.line}" if self.line else self.source
 
@@ -44,7 +48,7 @@ class Mistake:
 
     def __str__(self) -> str:
         place = f"{self.place}:{self.place.column}" if self.is_of_form and self.place.column else f"{self.place}"
-        is_told_by_place = not self.path or self.place.source.startswith("--")
+        is_told_by_place = not self.path or self.place.is_flag
         return f"{place}: {self.problem}" if is_told_by_place else f"{place}: {self.path}: {self.problem}"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from watchtower.config.build import build, shown
 from watchtower.config.check import Finding, check
-from watchtower.config.document import Mistake, Node, Scalar, Section, merge, read, walk
+from watchtower.config.document import Mistake, Node, Place, Scalar, Section, merge, read, walk
 from watchtower.config.flags import Flags, document
 from watchtower.config.model import Config
 from watchtower.config.tls import check_files
@@ -59,11 +59,25 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def _located(finding: Finding, nodes: Mapping[str, Node]) -> Mistake:
-    path = finding.path
+    node = _nearest(finding.path, nodes)
+    problem = finding.problem
+    if finding.other:
+        problem = problem.format(other=_as_given(finding.other, _nearest(finding.other, nodes).place, node.place))
+    if not isinstance(node, Scalar):
+        return Mistake(node.place, finding.path, problem)
+    found = f"got {shown(node)}, " if finding.shows else ""
+    return Mistake(node.place, node.path, f"{found}{problem}")
+
+
+def _nearest(path: str, nodes: Mapping[str, Node]) -> Node:
+    """What was written there, or the section around what was not."""
     while path not in nodes:
         path = path[: max(path.rfind("."), path.rfind("["), 0)]
-    node = nodes[path]
-    if not isinstance(node, Scalar):
-        return Mistake(node.place, finding.path, finding.problem)
-    found = f"got {shown(node)}, " if finding.shows else ""
-    return Mistake(node.place, path, f"{found}{finding.problem}")
+    return nodes[path]
+
+
+def _as_given(path: str, place: Place, beside: Place) -> str:
+    """A path, for whoever wrote it; whoever gave flags has never seen it."""
+    if not place.is_flag:
+        return path
+    return f"another {place}" if place == beside else f"{place}"

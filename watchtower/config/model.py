@@ -1,6 +1,6 @@
 """The whole configuration as one value, and as the bytes in which the supervisor hands it to its workers."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -23,7 +23,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     listen: ListenSettings = ListenSettings(address="127.0.0.1:8080")  # where clients connect; an address alone will do
     admin: AdminSettings = AdminSettings()  # where the admin API, the metrics and the health checks answer
     data_dir: str = ".watchtower"  # for the journal, the weights and the metrics of the workers
-    workers: Count = 1  # processes that share the port; each takes one core at most
+    # More is a slip, better told before that many sockets are made.
+    workers: Annotated[Count, msgspec.Meta(le=1024)] = 1  # processes that share the port; each takes one core at most
     endpoints: tuple[EndpointConfig, ...]  # the first that matches takes the request
     capture: CaptureSettings = CaptureSettings()  # what the journal keeps, and for how long
     limits: LimitSettings = LimitSettings()  # what one client may ask of a worker

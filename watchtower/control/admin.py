@@ -28,6 +28,7 @@ from watchtower.control.routes_file import (
 from watchtower.control.status import status
 from watchtower.control.supervisor import ReloadStatus
 from watchtower.control.views import Endpoints, EndpointView, Health, Problem, WeightsChange, WeightsView
+from watchtower.control.weights_change import read_change
 from watchtower.errors import StartError
 from watchtower.metrics.collect import render, totals
 from watchtower.units import Secret
@@ -126,10 +127,10 @@ class _Handlers:
     async def change_weights(self, request: web.Request) -> web.Response:
         endpoint = self._endpoint(request)
         try:
-            change = msgspec.json.decode(await request.read(), type=WeightsChange)
+            change = read_change(await request.read())
             async with self._changing:
                 await self._change(endpoint, change)
-        except (msgspec.MsgspecError, WeightsError) as error:
+        except WeightsError as error:
             raise web.HTTPBadRequest(text=str(error)) from error
         except OSError as error:
             logger.error("changed weights cannot be kept", extra={"error": str(error)})  # noqa: TRY400  the disk's fault
@@ -182,12 +183,21 @@ def _guard(token: Secret | None) -> Middleware:
             return await handler(request)
         except web.HTTPException as error:
             kept = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-            return _problem(Problem(title=error.reason, status=error.status, detail=error.text or error.reason), kept)
+            return _problem(Problem(title=error.reason, status=error.status, detail=_detail(error)), kept)
         except Exception:  # one request's failure must not be told to its client, nor end the others
             logger.exception("an admin request failed", extra={"operation": request.path})
             return _problem(Problem(title="Internal Server Error", status=500, detail="The log says why."), {})
 
     return guard
+
+
+def _detail(error: web.HTTPException) -> str:
+    """What to do about it; of the router's own refusals the text only repeats the title."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return f"This path answers {', '.join(sorted(error.allowed_methods))}."
+    if error.text == f"{error.status}: {error.reason}":
+        return "Nothing is at this path; /openapi.json lists what there is."
+    return error.text or error.reason
 
 
 def _json(answer: msgspec.Struct, status_code: int = 200) -> web.Response:
