@@ -14,6 +14,7 @@ from urllib.request import Request, urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from watchtower.control.supervisor import PATIENCE
 from watchtower.journal.reader import JournalReader
 from watchtower.metrics import catalogue
 from watchtower.metrics.collect import Totals
@@ -103,6 +104,15 @@ class Sidecar:
     def ended(self, deadline_s: float = DEADLINE_S) -> int:
         return self.process.wait(deadline_s)
 
+    def end_soon(self) -> None:
+        """Drains, and forces as soon as another signal does."""
+        give_up_at = time.monotonic() + DEADLINE_S
+        while time.monotonic() < give_up_at:
+            self.signal(signal.SIGTERM)
+            if until(lambda: self.process.poll() is not None, PATIENCE):
+                return
+        self.ended(0)
+
     # The admin API.
 
     def get(self, path: str) -> Any:
@@ -160,10 +170,8 @@ def running_sidecar(folder: Path, config: Mapping[str, Any]) -> Iterator[Sidecar
         sidecar.wait_until_serving()
         yield sidecar
     finally:
-        sidecar.signal(signal.SIGTERM)
-        sidecar.signal(signal.SIGINT)
         try:
-            sidecar.ended()
+            sidecar.end_soon()
         finally:
             sidecar.process.kill()
             sidecar.process.wait()

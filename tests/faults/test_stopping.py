@@ -107,6 +107,7 @@ def test_a_signal_after_a_while_does_not_wait_for_the_deadline(tmp_path: Path) -
             on.model.wait_until_asked(1)
             clients.finish()
             on.sidecar.signal(signal.SIGTERM)
+            on.sidecar.log.wait_for("draining")
             waited_in_vain = not until(lambda: on.sidecar.process.poll() is not None, PATIENCE)
             begun = time.monotonic()
             on.sidecar.signal(signal.SIGTERM)
