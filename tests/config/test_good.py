@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,15 @@ def test_an_alias_stands_for_what_it_names() -> None:
 @pytest.mark.parametrize("config", [EVERYTHING, SHORTEST])
 def test_a_worker_reads_what_the_supervisor_wrote(config: Config) -> None:
     assert config == decode(encode(config))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["watchtower.app", "watchtower.worker"])
+def test_what_is_handed_a_configuration_does_not_load_yaml(module: str) -> None:
+    program = f"import sys, {module}; print('yaml' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+
+    assert told.stdout == "False\n"
 
 
 def test_a_secret_reaches_a_worker_as_a_secret() -> None:
