@@ -59,7 +59,7 @@ class _Sidecar:
         self._cells = Cells(self._metrics_dir, SUPERVISOR)
         self._tasks = Tasks()
         workshop = Workshop(
-            (sys.executable, "-m", "watchtower.worker"),
+            (sys.executable, "-P", "-m", "watchtower.worker"),  # -P: not what the current folder calls so
             self._cells,
             lambda process: bury(self._metrics_dir, process),
             self._tasks,

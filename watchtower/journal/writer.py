@@ -56,8 +56,8 @@ class JournalWriter:
         self._came = threading.Event()
         self._is_enough = threading.Event()
         # A daemon, for a disk that hangs must not keep the process from ending.
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self._thread.start()
+        self._writing = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._writing.start()
 
     @property
     def buffered_bytes(self) -> int:
@@ -97,7 +97,7 @@ class JournalWriter:
         self._is_closing = True
         self._is_enough.set()
         self._came.set()
-        self._thread.join(deadline_s)
+        self._writing.join(deadline_s)
         with self._lock:
             self._is_abandoned = True
             left = len(self._frames) + self._in_hand
