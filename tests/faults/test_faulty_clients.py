@@ -4,7 +4,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -65,8 +64,7 @@ def test_a_client_that_stopped_reading_gets_the_rest_when_it_goes_on(tmp_path: P
 
 
 def test_a_client_that_does_not_read_is_given_up_in_time(tmp_path: Path) -> None:
-    times: dict[str, Any] = {"limits": {"body_timeout": "200ms"}, "model_settings": {"pool": {"idle_timeout": "200ms"}}}
-    with stage(tmp_path, **times) as on:
+    with stage(tmp_path, limits={"body_timeout": "200ms"}) as on:
         on.model.size = 64 * MIB
         with raw_client(on.sidecar, GET, receive_buffer=4096):
             assert until(lambda: on.sidecar.totals().by(catalogue.REQUEST_OUTCOMES, "outcome")["cancelled"] == 1)

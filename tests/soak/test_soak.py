@@ -83,9 +83,10 @@ def test_two_gigabytes_go_up_in_constant_memory(tmp_path: Path) -> None:
         up.sendall(f"POST / HTTP/1.1\r\nHost: model\r\nContent-Length: {HUGE}\r\n\r\n".encode())
         for _ in range(HUGE // MIB):
             up.sendall(bytes(MIB))
-        status = up.recv(65536).split(b"\r\n")[0]
+        answer = up.recv(65536)
 
-        assert (status, on.model.received) == (b"HTTP/1.1 200 OK", HUGE)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert on.model.received == HUGE
         assert memory.peak_growth() < 12 * MIB
         assert on.sidecar.differences(1) == []
 
