@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Final, NamedTuple, Protocol, cast
 
 from watchtower import __version__
@@ -72,6 +73,12 @@ def _run(argv: Sequence[str]) -> int:
     return module.main(parser.parse_args(chosen.arguments))
 
 
+def _build() -> str:
+    """Whether the hot path was compiled when this was installed: it decides how many requests a core can carry."""
+    spec = find_spec("watchtower.http1.heads")
+    return "compiled" if spec is not None and (spec.origin or "").endswith(".so") else "not compiled"
+
+
 def _parser() -> argparse.ArgumentParser:
     listed = "\n".join(f"  {command.name:<14}{command.summary}" for command in COMMANDS)
     parser = argparse.ArgumentParser(
@@ -81,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"watchtower {__version__}")
+    parser.add_argument("--version", action="version", version=f"watchtower {__version__} ({_build()})")
     parser.add_argument("command", metavar="COMMAND", choices=[command.name for command in COMMANDS])
     parser.add_argument("arguments", metavar="...", nargs=argparse.REMAINDER, help="see: watchtower COMMAND --help")
     return parser
