@@ -1,6 +1,7 @@
 """A real `watchtower run`, as an operator starts it, and what a test asks of it from outside."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from watchtower.control.supervisor import PATIENCE
 from watchtower.journal.reader import JournalReader
 from watchtower.metrics import catalogue
 from watchtower.metrics.collect import Totals
+from watchtower.metrics.place import metrics_directory
 
 DEADLINE_S = 20.0
 Lines = list[dict[str, Any]]
@@ -176,6 +178,8 @@ def running_sidecar(folder: Path, config: Mapping[str, Any]) -> Iterator[Sidecar
             sidecar.process.kill()
             sidecar.process.wait()
             sidecar.log.close()
+            # One that was killed leaves its metrics in shared memory, for the next start with the same data_dir.
+            shutil.rmtree(metrics_directory(sidecar.data_dir), ignore_errors=True)
 
 
 def endpoint(upstream: str, **settings: Any) -> dict[str, Any]:
