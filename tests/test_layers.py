@@ -23,6 +23,8 @@ LEVELS = (
     ("watchtower/http1/*.py", 1),
     ("watchtower/journal/format.py", 1),
     ("watchtower/journal/redact.py", 1),
+    ("watchtower/journal/capture.py", 1),
+    ("watchtower/journal/stored.py", 1),
     ("watchtower/journal/*.py", 2),
     ("watchtower/metrics/*.py", 2),
     ("watchtower/upstream/*.py", 2),

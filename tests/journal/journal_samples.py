@@ -7,9 +7,10 @@ import msgspec
 
 from watchtower.clock import ManualClock
 from watchtower.journal.appender import Appender, DropReason
-from watchtower.journal.format import Damage, Record, Scanner, SegmentHead, encode, encode_head
+from watchtower.journal.format import Damage, Record, Scanner, encode, encode_head
 from watchtower.journal.segments import Segment
 from watchtower.journal.settings import CaptureSettings
+from watchtower.journal.stored import SegmentHead
 from watchtower.record import BodyNote, Exchange, Outcome, Role
 
 HEAD = SegmentHead(stream="w0-1", sequence=1, created_ns=1_700_000_000_000_000_000)

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,9 @@ PER_WRITER = 1_000_000
 def killed_after(directory: Path, first: int, batches: int) -> int:
     """Runs a writer and kills it after some batches; gives how many records it had told of by its death."""
     command = [sys.executable, str(PROGRAM), str(directory), str(first)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    paths = [str(PROGRAM.parent), os.environ.get("PYTHONPATH", "")]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
         assert process.stdout
         told = [process.stdout.readline() for _ in range(batches)]
         process.kill()

@@ -167,7 +167,7 @@ def test_at_the_deadline_what_still_waits_is_dropped_once(tmp_path: Path) -> Non
     stuck.is_stuck = True
     writer.close(0.01)
     blocked.set()
-    writer._thread.join(DEADLINE)
+    writer._writing.join(DEADLINE)
 
     assert (counts.records, counts.drops) == (0, {DropReason.SHUTTING_DOWN: 5})
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from watchtower.clock import SECOND, Clock
-from watchtower.journal.format import SegmentHead, encode_head, whole_frames
+from watchtower.journal.format import encode_head, whole_frames
 from watchtower.journal.segments import TEMPORARY, Segment, check_stream, hold, segments
 from watchtower.journal.settings import CaptureSettings
+from watchtower.journal.stored import SegmentHead
 
 AT_ONCE: Final = 1024  # parts for one writev: Linux's IOV_MAX
 KEEP_CACHED: Final = 8 * 1024 * 1024

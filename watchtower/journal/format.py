@@ -33,6 +33,7 @@ import msgspec
 from isal.isal_zlib import crc32  # zlib's function, five times as fast: 0.2 µs instead of 1.5 for 9 kB
 from msgspec import structs
 
+from watchtower.journal.stored import SegmentHead, StoredExchange
 from watchtower.record import Exchange
 
 VERSION: Final = 1
@@ -46,14 +47,6 @@ _CRC: Final = Struct(">I")
 _ALL_BITS: Final = 0xFFFFFFFF
 COPIED: Final = 2048  # bytes of bodies up to which a copy is cheaper than parts
 _NO_BODIES: Final = b"\xc4\x00\xc4\x00"  # two empty bodies, as they end a record
-
-
-class SegmentHead(msgspec.Struct, frozen=True, array_like=True):
-    """What a segment says of itself, in its first frame."""
-
-    stream: str  # one for each run of a writer
-    sequence: int
-    created_ns: int
 
 
 class Fault(StrEnum):
@@ -86,15 +79,9 @@ class TooLargeError(ValueError):
     """The caller's: a record is over the format's limit."""
 
 
-class _Stored(Exchange, frozen=True, array_like=True, gc=False):
-    """An exchange as it is read: msgspec cannot tell two enumerations and a text apart, and need not."""
-
-    outcome: str
-
-
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_head: Final = msgspec.msgpack.Decoder(SegmentHead).decode
-_decode_record: Final = msgspec.msgpack.Decoder(_Stored).decode
+_decode_record: Final = msgspec.msgpack.Decoder(StoredExchange).decode
 
 
 def encode(exchange: Exchange) -> bytes:

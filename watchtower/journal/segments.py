@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from watchtower.journal.format import Damage, Record, Scanner, SegmentHead
+from watchtower.journal.format import Damage, Record, Scanner
+from watchtower.journal.stored import SegmentHead
 
 READ_SIZE: Final = 1024 * 1024
 TEMPORARY: Final = ".tmp"
