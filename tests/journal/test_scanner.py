@@ -11,10 +11,10 @@ from watchtower.journal.format import (
     Fault,
     Record,
     Scanner,
-    SegmentHead,
     encode,
     encode_head,
 )
+from watchtower.journal.stored import SegmentHead
 from watchtower.record import Exchange
 
 THREE = [encode(each) for each in numbered(3)]
