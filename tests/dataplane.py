@@ -77,7 +77,7 @@ class Plane:
         told, tell = os.pipe()
         plan = WorkerPlan(
             process="w1",
-            listen_fd=listener.detach(),
+            listen_fds=(listener.detach(),),
             ready_fd=tell,
             metrics_dir=str(self.metrics_dir),
             data_dir=str(self.folder),

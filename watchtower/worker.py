@@ -139,7 +139,8 @@ class Worker:
         self._take_weights(endpoints)
         self._tasks.start(_every(POLL_INTERVAL, lambda: self._take_weights(endpoints)), "weights")
         tls = config.listen.tls
-        await server.start(socket.socket(fileno=plan.listen_fd), server_context(tls) if tls is not None else None)
+        listeners = [socket.socket(fileno=number) for number in plan.listen_fds]
+        await server.start(listeners, server_context(tls) if tls is not None else None)
         self._obey(loop)
         os.write(plan.ready_fd, b"1")
         os.close(plan.ready_fd)

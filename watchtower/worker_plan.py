@@ -7,7 +7,7 @@ from watchtower.control.worker_process import Seat
 
 class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
     process: str  # the worker's name in metrics' files and the journal's segments
-    listen_fd: int
+    listen_fds: tuple[int, ...]
     ready_fd: int
     metrics_dir: str
     data_dir: str
@@ -18,7 +18,7 @@ def plan_for(seat: Seat, *, metrics_dir: str, data_dir: str, config: bytes) -> b
     return msgspec.msgpack.encode(
         WorkerPlan(
             process=seat.process,
-            listen_fd=seat.listen_fd,
+            listen_fds=seat.listen_fds,
             ready_fd=seat.ready_fd,
             metrics_dir=metrics_dir,
             data_dir=data_dir,

@@ -16,21 +16,23 @@ def main() -> None:
     wake_read, wake_write = os.pipe()
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN if mood == "deaf" else lambda *_: os.write(wake_write, b"x"))
-    listener = socket.socket(fileno=plan["listen_fd"])
-    listener.listen()
-    listener.setblocking(False)
+    listeners = [socket.socket(fileno=number) for number in plan["listen_fds"]]
+    for listener in listeners:
+        listener.listen()
+        listener.setblocking(False)
     if mood != "never ready":
         os.write(plan["ready_fd"], b"x")
     selector = selectors.DefaultSelector()
-    for source in (listener, wake_read, 0):
+    for source in (*(listener.fileno() for listener in listeners), wake_read, 0):
         selector.register(source, selectors.EVENT_READ)
     while True:
-        sources = [key.fileobj for key, _ in selector.select()]
-        if listener in sources:
+        sources = [key.fd for key, _ in selector.select()]
+        asked = [listener for listener in listeners if listener.fileno() in sources]
+        for listener in asked:
             client, _ = listener.accept()
             client.sendall(plan["process"].encode())
             client.close()
-        elif 0 in sources or wake_read in sources:
+        if not asked and (0 in sources or wake_read in sources):
             return
 
 

@@ -32,7 +32,7 @@ FAKE_WORKER = Path(__file__).with_name("fake_worker.py")
 
 def plan(mood: str = "good", workers: int = 1, drain: float = 5.0, address: Address | None = None) -> FleetPlan:
     def encode(seat: Seat) -> bytes:
-        told = {"mood": mood, "listen_fd": seat.listen_fd, "ready_fd": seat.ready_fd, "process": seat.process}
+        told = {"mood": mood, "listen_fds": seat.listen_fds, "ready_fd": seat.ready_fd, "process": seat.process}
         return json.dumps(told).encode()
 
     return FleetPlan(address or Address("127.0.0.1", 0), workers, drain, encode)
@@ -201,6 +201,20 @@ async def test_a_reload_to_more_workers_and_back_leaves_no_socket_unserved(tmp_p
         answers = [await asyncio.wait_for(fleet.ask(), DEADLINE) for _ in range(20)]
 
         assert answers == ["w5"] * 20
+
+
+async def test_what_waits_for_a_worker_that_leaves_for_good_is_answered_by_one_that_stays(tmp_path: Path) -> None:
+    async with running(tmp_path, plan(workers=2)) as fleet:
+        workers = [worker.pid or 0 for worker in fleet.supervisor.workers()]
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        asked = [asyncio.create_task(fleet.ask()) for _ in range(20)]
+        await fleet.reload(plan(workers=1))
+        answers = await asyncio.wait_for(asyncio.gather(*asked), DEADLINE)
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+
+        assert answers == ["w3"] * 20
 
 
 async def test_a_bad_configuration_is_refused_with_every_mistake(

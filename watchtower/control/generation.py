@@ -120,8 +120,8 @@ class Generation:
 
     async def _live(self, place: int, reason: str) -> None:
         """One worker's life, from its start to its burial."""
-        listen_fd = self.listeners.sockets[place - 1].fileno()
-        seat = Seat(place, next(self._workshop.ordinals), self.number, listen_fd, ready_fd=-1)
+        listen_fds = tuple(listener.fileno() for listener in self.listeners.of_place(place, self.plan.workers))
+        seat = Seat(place, next(self._workshop.ordinals), self.number, listen_fds, ready_fd=-1)
         try:
             worker = await spawn(self._workshop.command, seat, self.plan.encode)
         except OSError as error:

@@ -1,7 +1,10 @@
-"""The sockets that clients connect to: one for each worker's place, made and kept by the supervisor.
+"""The sockets that clients connect to, made and kept by the supervisor: at least one for each worker's place.
 
 Because the supervisor keeps them, the accept queue of a worker that died waits for its replacement, and no connection is
 reset. They are bound here and begin to listen when their worker does, so that none fills before anybody can serve it.
+
+The kernel spreads new connections over all sockets of an address (SO_REUSEPORT), and resets what it has given to one that
+is closed before its worker accepts. So none is closed while the address stays: fewer workers listen at several each.
 """
 
 import socket
@@ -21,10 +24,14 @@ class Listeners:
         """In fact: with port 0, the port that the kernel chose."""
         return Address(*self.sockets[0].getsockname()[:2])
 
-    def resized(self, count: int) -> "Listeners":
-        """As many on the same address. Those in both sets are the same sockets, in the same places."""
+    def at_least(self, count: int) -> "Listeners":
+        """As many on the same address, or more; the first are the same sockets."""
         missing = max(0, count - len(self.sockets))
-        return Listeners(self.wanted, (*self.sockets[:count], *_bound(self.bound, missing)))
+        return Listeners(self.wanted, (*self.sockets, *_bound(self.bound, missing)))
+
+    def of_place(self, place: int, places: int) -> tuple[socket.socket, ...]:
+        """Every socket belongs to one of the places, which count from 1."""
+        return self.sockets[place - 1 :: places]
 
     def close_all_but(self, kept: "Listeners | None" = None) -> None:
         for listener in self.sockets:
@@ -36,7 +43,7 @@ def listen_at(address: Address, count: int) -> Listeners:
     """A fresh set. An address that another program listens at is refused, though SO_REUSEPORT would share it."""
     if address.port:
         _open(address, share=False).close()
-    return Listeners(address, tuple(_bound(address, 1))).resized(count)
+    return Listeners(address, tuple(_bound(address, 1))).at_least(count)
 
 
 def _bound(address: Address, count: int) -> list[socket.socket]:

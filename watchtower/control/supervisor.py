@@ -153,7 +153,7 @@ class Supervisor:
         if old is None or plan.address != old.listeners.wanted:
             listeners = listen_at(plan.address, plan.workers)
         else:
-            listeners = old.listeners.resized(plan.workers)
+            listeners = old.listeners.at_least(plan.workers)
         new = self._begin(plan, listeners, "reload")
         if not await asyncio.shield(new.started):
             await self._end(new, kept=old)

@@ -2,12 +2,12 @@
 
 What the two have agreed on:
 
-- The worker inherits the listening socket of its place (bound; the worker calls listen, and may do so again on a socket
+- The worker inherits the listening sockets of its place (bound; the worker calls listen, and may do so again on a socket
   that listens already) and a pipe, on which it writes one byte when it accepts connections.
 - Its standard input carries a length of 4 bytes, big-endian, and then its plan; after that it stays open as a life line:
   its end means that the supervisor is gone, and the worker drains.
-- SIGTERM: drain. SIGUSR1: retire. Both mean: accept what is queued already, close the socket (close, not shut down: others
-  have it too), finish what is in flight, exit with 0.
+- SIGTERM: drain. SIGUSR1: retire. Both mean: accept what is queued already, close the sockets (close, not shut down: others
+  have them too), finish what is in flight, exit with 0.
 - It has a session of its own, so that Control-C at a terminal reaches the supervisor alone.
 """
 
@@ -34,7 +34,7 @@ class Seat:
     place: int  # 1 to the number of workers; a replacement takes the same one
     ordinal: int  # never used again while the supervisor lives
     generation: int  # of the configuration
-    listen_fd: int
+    listen_fds: tuple[int, ...]
     ready_fd: int
 
     @property
@@ -76,13 +76,13 @@ class WorkerProcess:
 async def spawn(command: Sequence[str], seat: Seat, encode: Callable[[Seat], bytes]) -> WorkerProcess:
     """Starts a worker for a seat; its `ready_fd` is filled in here."""
     read_fd, write_fd = os.pipe()
-    seat = Seat(seat.place, seat.ordinal, seat.generation, seat.listen_fd, write_fd)
+    seat = Seat(seat.place, seat.ordinal, seat.generation, seat.listen_fds, write_fd)
     try:
         plan = encode(seat)
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
-            pass_fds=(seat.listen_fd, write_fd),
+            pass_fds=(*seat.listen_fds, write_fd),
             start_new_session=True,
         )
     except BaseException:

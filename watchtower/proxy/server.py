@@ -1,8 +1,9 @@
-"""A worker's listening socket and everybody who came through it."""
+"""A worker's listening sockets and everybody who came through them."""
 
 import asyncio
 import socket
 import ssl
+from collections.abc import Iterable
 from typing import Final
 
 from watchtower.proxy.client import ClientConnection
@@ -19,25 +20,27 @@ class ProxyServer:
         self._hub = hub
         self._ledger = ledger
         self._clients: set[ClientConnection] = set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     @property
     def connections(self) -> int:
         return len(self._clients)
 
-    async def start(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+    async def start(self, listeners: Iterable[socket.socket], tls: ssl.SSLContext | None) -> None:
         scheme = b"http" if tls is None else b"https"
 
         def client() -> ClientConnection:
             return ClientConnection(self._hub, self._ledger, self._clients, scheme)
 
-        self._server = await asyncio.get_running_loop().create_server(
-            client,
-            sock=listener,
-            ssl=tls,
-            backlog=BACKLOG,
-            ssl_handshake_timeout=HANDSHAKE_S if tls is not None else None,
-        )
+        for listener in listeners:
+            server = await asyncio.get_running_loop().create_server(
+                client,
+                sock=listener,
+                ssl=tls,
+                backlog=BACKLOG,
+                ssl_handshake_timeout=HANDSHAKE_S if tls is not None else None,
+            )
+            self._servers.append(server)
 
     async def drain(self, deadline: float, *, spare_idle: bool) -> None:
         """Accept no more, let everybody finish, and close what is left at the deadline.
@@ -46,8 +49,9 @@ class ProxyServer:
         on an idle connection is answered, and told to close. At a shutdown, idle connections are closed at once.
         """
         await asyncio.sleep(0)  # what is queued already is accepted in the loop's next round
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
+        await asyncio.sleep(0)  # and is one of our clients in the round behind it
         self._hub.is_draining = True
         give_up_at = asyncio.get_running_loop().time() + deadline
         while self._clients and asyncio.get_running_loop().time() < give_up_at:
