@@ -6,7 +6,7 @@ tried on a new segment. A segment that failed is never written again, so no read
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -106,9 +106,9 @@ class Appender:
         done = 0
         try:
             opened = self._segment_for(size)
-            while done < size:
-                left = parts if not done else [b"".join(parts)[done:]]
-                done += os.writev(opened.file, left[:AT_ONCE])
+            for start in range(0, len(parts), AT_ONCE):
+                for written in _write_all(opened.file, parts[start : start + AT_ONCE]):
+                    done += written
         except OSError as error:
             kept, size = self._give_up(b"".join(parts)[:done])
             return Appended(kept, size, records - kept, _REASONS.get(error.errno or 0, DropReason.IO_ERROR))
@@ -210,6 +210,17 @@ class Appender:
             with suppress(OSError):
                 os.posix_fadvise(opened.file, opened.forgotten, end - opened.forgotten, os.POSIX_FADV_DONTNEED)
             opened.forgotten = end
+
+
+def _write_all(file: int, parts: Sequence[bytes]) -> Iterator[int]:
+    """How many bytes each call wrote: a signal or a disk that is nearly full may end one early."""
+    left = sum(map(len, parts))
+    while left:
+        written = os.writev(file, parts)
+        yield written
+        left -= written
+        if left:
+            parts = [b"".join(parts)[-left:]]
 
 
 def sync_directory(directory: Path) -> None:
