@@ -6,9 +6,10 @@ The only file of the supervisor's side that sees the whole configuration; everyb
 import asyncio
 import logging
 import shutil
+import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from aiohttp import web
@@ -16,7 +17,7 @@ from aiohttp import web
 from watchtower.address import Address, parse_address
 from watchtower.config.model import Config, EndpointConfig, encode
 from watchtower.control import logs
-from watchtower.control.admin import AdminParts, admin_app, start_admin
+from watchtower.control.admin import AdminParts, admin_app, bind_admin, start_admin
 from watchtower.control.claim import claim
 from watchtower.control.generation import FleetPlan, Workshop
 from watchtower.control.housekeeping import Census, keep_house
@@ -73,10 +74,13 @@ class _Sidecar:
     async def serve(self) -> None:
         supervisor = self._supervisor
         admin = None
+        listeners: list[socket.socket] = []
         try:
+            # An address that is taken ends the start before any worker has said that it is ready.
+            listeners = bind_admin(parse_address(self._config.admin.listen))
             await supervisor.start()
             if not supervisor.is_draining:
-                admin = await self._start_admin()
+                admin = await self._start_admin(listeners)
                 self._tasks.start(keep_house(self._take_census, self._tend_journal), "housekeeping")
                 at = Address(*admin.addresses[0][:2])
                 logger.info("serving", extra={"listen": str(supervisor.address), "admin": str(at)})
@@ -85,11 +89,13 @@ class _Sidecar:
             await supervisor.drain()
             if admin is not None:
                 await admin.cleanup()  # until now /readyz has said that it drains
+            for listener in listeners:
+                listener.close()
             await self._tasks.cancel_all(1.0)
             self._cells.close()
             shutil.rmtree(self._metrics_dir, ignore_errors=True)
 
-    async def _start_admin(self) -> web.AppRunner:
+    async def _start_admin(self, listeners: Iterable[socket.socket]) -> web.AppRunner:
         settings = self._config.admin
         parts = AdminParts(
             token=settings.token,
@@ -103,7 +109,7 @@ class _Sidecar:
             probe_targets=self._probe_targets,
             probe_timeout=settings.probe_timeout,
         )
-        return await start_admin(admin_app(parts), parse_address(settings.listen))
+        return await start_admin(admin_app(parts), listeners)
 
     def _probe_targets(self) -> list[ProbeTarget]:
         path = self._config.admin.probe

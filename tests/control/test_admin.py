@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ from aiohttp import web
 from openapi_spec_validator import validate
 
 from watchtower.address import Address
-from watchtower.control.admin import AdminParts, admin_app, start_admin
+from watchtower.control.admin import AdminParts, admin_app, bind_admin, start_admin
 from watchtower.control.generation import WorkerStatus
 from watchtower.control.openapi import OPERATIONS, openapi
 from watchtower.control.supervisor import ReloadStatus
@@ -62,7 +63,7 @@ class Client:
 
 @asynccontextmanager
 async def serving(parts: AdminParts) -> AsyncIterator[Client]:
-    runner = await start_admin(admin_app(parts), Address("127.0.0.1", 0))
+    runner = await start_admin(admin_app(parts), bind_admin(Address("127.0.0.1", 0)))
     host, port = runner.addresses[0][:2]
     async with aiohttp.ClientSession(f"http://{host}:{port}") as session:
         yield Client(session)
@@ -239,14 +240,26 @@ async def test_without_a_token_a_change_under_a_foreign_name_is_refused(tmp_path
     assert status == 403
 
 
-async def test_an_address_that_is_taken_fails_the_start(tmp_path: Path) -> None:
-    runner = await start_admin(admin_app(parts_in(tmp_path)), Address("127.0.0.1", 0))
-    taken = Address(*runner.addresses[0][:2])
+def test_an_address_that_is_taken_is_known_before_anything_is_started() -> None:
+    (first,) = bind_admin(Address("127.0.0.1", 0))
+    taken = Address(*first.getsockname())
 
-    with pytest.raises(StartError, match=f"cannot listen at {taken} for the admin server"):
-        await start_admin(admin_app(parts_in(tmp_path)), taken)
+    with pytest.raises(StartError, match=f"admin server: cannot listen at {taken}: Address already in use"):
+        bind_admin(taken)
 
+    first.close()
+
+
+async def test_who_asks_before_the_server_is_started_is_answered_when_it_is(tmp_path: Path) -> None:
+    (listener,) = bind_admin(Address("127.0.0.1", 0))
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    runner = await start_admin(admin_app(parts_in(tmp_path)), [listener])
+    status = await asyncio.wait_for(reader.readline(), 5.0)
+    writer.close()
     await runner.cleanup()
+
+    assert status == b"HTTP/1.1 200 OK\r\n"
 
 
 @pytest.mark.slow

@@ -61,6 +61,17 @@ def test_an_address_that_is_taken_refuses_the_start(tmp_path: Path) -> None:
         )
 
 
+def test_an_admin_address_that_is_taken_refuses_the_start_with_that_reason_alone(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        flags = ["--listen", "127.0.0.1:0", "--admin", on.sidecar.admin, "--data-dir", str(tmp_path / "other")]
+        ended = started("--upstream", on.model.url, *flags)
+
+        assert (ended.returncode, ended.stderr.splitlines()) == (
+            1,
+            [f"admin server: cannot listen at {on.sidecar.admin}: Address already in use"],
+        )
+
+
 def test_a_data_dir_that_is_in_use_refuses_the_start(tmp_path: Path) -> None:
     with stage(tmp_path) as on:
         flags = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data-dir", str(on.sidecar.data_dir)]

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ from watchtower.control.routes_file import (
     with_weights,
     write_overrides,
 )
+from watchtower.control.sockets import listen_alone_at
 from watchtower.control.status import status
 from watchtower.control.supervisor import ReloadStatus
 from watchtower.control.views import Endpoints, EndpointView, Health, Problem, WeightsChange, WeightsView
@@ -68,15 +70,20 @@ def admin_app(parts: AdminParts) -> web.Application:
     return app
 
 
-async def start_admin(app: web.Application, address: Address) -> web.AppRunner:
+def bind_admin(address: Address) -> list[socket.socket]:
+    """At everything that the address stands for. Who asks before the server is started waits for it."""
+    try:
+        return listen_alone_at(address)
+    except StartError as error:
+        raise StartError(f"admin server: {error}") from error
+
+
+async def start_admin(app: web.Application, listeners: Iterable[socket.socket]) -> web.AppRunner:
     """Serves until the runner's `cleanup`."""
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
-    try:
-        await web.TCPSite(runner, address.host, address.port).start()
-    except OSError as error:
-        await runner.cleanup()
-        raise StartError(f"cannot listen at {address} for the admin server: {error.strerror or error}") from error
+    for listener in listeners:
+        await web.SockSite(runner, listener).start()
     return runner
 
 

@@ -8,10 +8,15 @@ is closed before its worker accepts. So none is closed while the address stays: 
 """
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from watchtower.address import Address
 from watchtower.errors import StartError
+
+_Found = tuple[socket.AddressFamily, tuple[Any, ...]]  # a family, and an address of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,38 +47,53 @@ class Listeners:
 def listen_at(address: Address, count: int) -> Listeners:
     """A fresh set. An address that another program listens at is refused, though SO_REUSEPORT would share it."""
     if address.port:
-        _open(address, share=False).close()
+        with _all_or_none(address):
+            _open(_resolved(address)[0], share=False).close()
     return Listeners(address, tuple(_bound(address, 1))).at_least(count)
 
 
-def _bound(address: Address, count: int) -> list[socket.socket]:
-    opened: list[socket.socket] = []
-    try:
-        for _ in range(count):
-            opened.append(_open(address, share=True))  # noqa: PERF401  those before a failure must be closed
-    except StartError:
+def listen_alone_at(address: Address) -> list[socket.socket]:
+    """For a server of one process: its sockets listen at once, at every address that a name stands for."""
+    with _all_or_none(address) as opened:
+        for found in _resolved(address):
+            opened.append(_open(found, share=False))
         for listener in opened:
-            listener.close()
-        raise
+            listener.listen()
     return opened
 
 
-def _open(address: Address, *, share: bool) -> socket.socket:
+def _bound(address: Address, count: int) -> list[socket.socket]:
+    with _all_or_none(address) as opened:
+        for _ in range(count):
+            opened.append(_open(_resolved(address)[0], share=True))
+    return opened
+
+
+@contextmanager
+def _all_or_none(address: Address) -> Iterator[list[socket.socket]]:
+    """Those before a failure are closed, and the failure is the operator's."""
+    opened: list[socket.socket] = []
     try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, target = found[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        yield opened
     except OSError as error:
-        raise _refused(address, error) from error
+        for listener in opened:
+            listener.close()
+        raise StartError(f"cannot listen at {address}: {error.strerror or error}") from error
+
+
+def _resolved(address: Address) -> list[_Found]:
+    found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return [(family, target) for family, _, _, _, target in found]
+
+
+def _open(found: _Found, *, share: bool) -> socket.socket:
+    family, target = found
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(share))
         listener.bind(target)
-    except OSError as error:
+    except OSError:
         listener.close()
-        raise _refused(address, error) from error
+        raise
     return listener
-
-
-def _refused(address: Address, error: OSError) -> StartError:
-    return StartError(f"cannot listen at {address}: {error.strerror or error}")
