@@ -6,6 +6,7 @@ The only file of the supervisor's side that sees the whole configuration; everyb
 import asyncio
 import logging
 import shutil
+import signal
 import socket
 import sys
 import time
@@ -22,7 +23,7 @@ from watchtower.control.claim import claim
 from watchtower.control.generation import FleetPlan, Workshop
 from watchtower.control.housekeeping import Census, keep_house
 from watchtower.control.readiness import ProbeTarget, probe_target
-from watchtower.control.supervisor import Supervisor
+from watchtower.control.supervisor import SIGNALS, Supervisor
 from watchtower.control.views import EndpointView, MatchView, ShadowView, VariantView
 from watchtower.control.worker_process import Seat
 from watchtower.errors import StartError
@@ -94,6 +95,8 @@ class _Sidecar:
             await self._tasks.cancel_all(1.0)
             self._cells.close()
             shutil.rmtree(self._metrics_dir, ignore_errors=True)
+            # The loop lets go of them when it closes. One that comes late must not turn a good end into a bad one.
+            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
     async def _start_admin(self, listeners: Iterable[socket.socket]) -> web.AppRunner:
         settings = self._config.admin

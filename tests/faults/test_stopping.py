@@ -117,6 +117,17 @@ def test_a_signal_after_a_while_does_not_wait_for_the_deadline(tmp_path: Path) -
         assert time.monotonic() - begun < 5.0
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_that_come_after_the_end_do_not_spoil_it(tmp_path: Path, how: signal.Signals) -> None:
+    with stage(tmp_path) as on:
+        on.sidecar.signal(signal.SIGTERM)
+        on.sidecar.log.wait_for("stopped")
+        while on.sidecar.process.poll() is None:
+            on.sidecar.signal(how)
+
+        assert on.sidecar.ended() == 0
+
+
 def test_what_a_drained_worker_was_told_is_in_the_journal(tmp_path: Path) -> None:
     with stage(tmp_path, shadow={}) as on:
         total = on.ask(100).total

@@ -21,6 +21,7 @@ from watchtower.metrics.catalogue import CONFIG_RELOADS
 # A worker closes what is still open at its drain deadline by itself; this is for one that cannot any more.
 GRACE: Final = 2.0
 KILL_DEADLINE: Final = 5.0
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # One stop may arrive as several signals: timeout(1), a terminal or a manager signals a process and its whole group.
 PATIENCE: Final = 1.0
 # A supervisor that was killed leaves workers behind, which give the address free when they notice.
@@ -118,9 +119,8 @@ class Supervisor:
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.request_stop)
-        loop.add_signal_handler(signal.SIGHUP, self.request_reload)
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self.request_reload if number is signal.SIGHUP else self.request_stop)
 
     async def _first_listeners(self) -> Listeners:
         give_up_at = time.monotonic() + ADDRESS_DEADLINE
