@@ -13,6 +13,8 @@ from watchtower.proxy.settings import TlsServerSettings
 
 BACKLOG: Final = 4096  # the kernel takes the smaller of this and net.core.somaxconn
 HANDSHAKE_S: Final = 10.0
+# Who was accepted last becomes one of our clients a round of the loop later, and says what it wants a little after that.
+SETTLE_S: Final = 0.1
 
 
 class ProxyServer:
@@ -42,17 +44,26 @@ class ProxyServer:
             )
             self._servers.append(server)
 
+    async def _accept_queued(self) -> None:
+        """Take who has connected already: uvloop accepts one in each round of the loop, so until a round brings nobody."""
+        give_up_at = asyncio.get_running_loop().time() + SETTLE_S
+        opened = -1.0
+        while opened != self._hub.connections_opened.value and asyncio.get_running_loop().time() < give_up_at:
+            opened = self._hub.connections_opened.value
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
     async def drain(self, deadline: float, *, spare_idle: bool) -> None:
         """Accept no more, let everybody finish, and close what is left at the deadline.
 
         `spare_idle` is for a worker that makes room for its replacement: a client that is just sending its next request
         on an idle connection is answered, and told to close. At a shutdown, idle connections are closed at once.
         """
-        await asyncio.sleep(0)  # what is queued already is accepted in the loop's next round
+        await self._accept_queued()
         for server in self._servers:
             server.close()
-        await asyncio.sleep(0)  # and is one of our clients in the round behind it
         self._hub.is_draining = True
+        await asyncio.sleep(SETTLE_S)
         give_up_at = asyncio.get_running_loop().time() + deadline
         while self._clients and asyncio.get_running_loop().time() < give_up_at:
             if not spare_idle:
