@@ -63,7 +63,10 @@ class ProxyServer:
         for server in self._servers:
             server.close()
         self._hub.is_draining = True
-        await asyncio.sleep(SETTLE_S)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if self._clients:
+            await asyncio.sleep(SETTLE_S)
         give_up_at = asyncio.get_running_loop().time() + deadline
         while self._clients and asyncio.get_running_loop().time() < give_up_at:
             if not spare_idle:
