@@ -28,9 +28,11 @@ class Account:
         requests = self.requests - before.requests
         expected = max(requests, answered) + shadow.total()
         lost = {f"journal {reason}": number for reason, number in dropped.items()}
-        lost |= {f"shadow {outcome}": number for outcome, number in shadow.items() if outcome != ShadowOutcome.ANSWERED}
-        if unexplained := expected - (self.records - before.records) - sum(lost.values()):
+        # A request that a shadow was not asked leaves its record all the same, but for what its sample left out.
+        expected -= shadow[ShadowOutcome.SKIPPED_BY_SAMPLE]
+        if unexplained := expected - (self.records - before.records) - dropped.total():
             lost["unexplained"] = abs(unexplained)
+        lost |= {f"shadow {outcome}": number for outcome, number in shadow.items() if outcome != ShadowOutcome.ANSWERED}
         return lost
 
 
