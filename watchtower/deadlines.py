@@ -11,7 +11,9 @@ AT_ONCE: Final = 32
 
 
 class Watched(Protocol):
-    deadline: float  # in the loop's time
+    @property
+    def deadline(self) -> float:
+        """In the loop's time."""
 
     def overdue(self) -> None:
         """The deadline has passed; called once for each look until it is moved or forgotten."""

@@ -54,6 +54,8 @@ from watchtower.worker_plan import WorkerPlan, read_plan
 logger = logging.getLogger(__name__)
 
 SWEEP_S: Final = 0.1
+# Beside a stalled shadow all of its traffic ends by the clock: ten times a second, that was a burst of a millisecond.
+SHADOW_SWEEP_S: Final = 0.01
 IDLE_SWEEP_S: Final = 0.5
 TEND_S: Final = 0.5
 CLOSE_JOURNAL_S: Final = 1.5  # the supervisor waits 2 s behind the drain's deadline
@@ -118,6 +120,7 @@ class Worker:
             journal.offer(exchange)
 
         self._sweep = Sweep(SWEEP_S)
+        self._shadow_sweep = Sweep(SHADOW_SWEEP_S)
         gauges = Gauges(self._cells)
         endpoints = [self._endpoint(settings, record, gauges) for settings in config.endpoints]
         ledger = FlowLedger(self._capture, record, journal_cells.sampled_out.inc, self._clock)
@@ -236,7 +239,7 @@ class Worker:
             pool,
             Rewrite(settings, pool.address, rewrite_host=endpoint.rewrite_host),
             sampler(settings.sample, settings.sample_by, "/".join(names)),
-            sweep=self._sweep,
+            sweep=self._shadow_sweep,
             outcomes=self._cells.counters(catalogue.SHADOW_OUTCOMES, *names),
             duration=self._cells.histogram(catalogue.SHADOW_DURATION, *names),
             record=recorder.record,

@@ -8,6 +8,7 @@ connections of its own: nothing that it does can take one from the primary.
 import asyncio
 from collections.abc import Callable, Mapping
 from itertools import islice
+from math import inf
 from time import monotonic_ns
 
 from watchtower.deadlines import Sweep
@@ -66,9 +67,12 @@ class Shadow:
         self._queue: dict[ShadowCall, None] = {}  # an ordered set
         self.queue_bytes = 0
         self._in_flight: set[ShadowCall] = set()
+        # Queued and in flight. All have the same time, so the first is due first, and nobody needs to look at the others.
+        self._calls: dict[ShadowCall, None] = {}
         self._is_closed = False
         self._is_giving_up = False
         self._loop = asyncio.get_running_loop()
+        sweep.watch(self)
 
     @property
     def in_flight(self) -> int:
@@ -78,6 +82,18 @@ class Shadow:
     def queued(self) -> int:
         return len(self._queue)
 
+    @property
+    def deadline(self) -> float:
+        """Of the call that is due first."""
+        return next(iter(self._calls)).deadline if self._calls else inf
+
+    def overdue(self) -> None:
+        """End what is due, a few at a time; looked at often, so that thousands beside a stalled shadow end one by one."""
+        now = self._loop.time()
+        for call in list(islice(self._calls, GIVEN_UP_AT_ONCE)):
+            if call.deadline < now:
+                call.overdue()
+
     def offer(self, request: KeptRequest) -> None:
         """Take a request, or count why not: every request that the endpoint took ends here in one outcome."""
         refusal = self._refusal(request)
@@ -86,13 +102,13 @@ class Shadow:
             if refusal is not ShadowOutcome.SKIPPED_BY_SAMPLE and request.is_captured:
                 self._record(self, ShadowCall(self, request, 0.0), refusal)
             return
-        call = ShadowCall(self, request, self._sweep.now + self._settings.timeout)
+        call = ShadowCall(self, request, self._loop.time() + self._settings.timeout)
+        self._calls[call] = None
         if len(self._in_flight) < self._settings.max_in_flight:
             self._start(call)
         else:
             self._queue[call] = None
             self.queue_bytes += request.size + QUEUED_OVERHEAD
-            self._sweep.watch(call)
 
     def _refusal(self, request: KeptRequest) -> ShadowOutcome | None:
         if request.is_upgrade:
@@ -116,7 +132,6 @@ class Shadow:
 
     def _start(self, call: ShadowCall) -> None:
         self._in_flight.add(call)
-        self._sweep.watch(call)
         call.started_ns = monotonic_ns()
         taken = self.pool.take(call)
         if isinstance(taken, UpstreamConnection):
@@ -132,7 +147,7 @@ class Shadow:
             self.pool.release(connection)
         else:
             connection.abort()
-        self._sweep.forget(call)
+        self._calls.pop(call, None)
         if call in self._queue:
             self._unqueue(call)
         self._in_flight.discard(call)
