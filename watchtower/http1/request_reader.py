@@ -79,6 +79,11 @@ class RequestReader:
         """The request whose body is still arriving."""
         return self._current
 
+    @property
+    def held(self) -> int:
+        """Bytes behind an upgrade request, whose meaning is not known yet."""
+        return len(self._rest) if self._rest else 0
+
     def feed(self, data: bytes) -> None:
         while data and not self.is_spent:
             if self._left:

@@ -86,8 +86,8 @@ class JournalWriter:
             return
         if waiting == size:
             self._oldest_ns = self._clock.monotonic_ns()
+        self._frames.append((size, parts))  # before it is counted: the thread takes what is counted
         self._put += size
-        self._frames.append((size, parts))
         if not self._is_awake:
             self._is_awake = True
             self._came.set()

@@ -7,7 +7,7 @@ from watchtower.http1.forwarding import forwarded_fields
 from watchtower.http1.refusal import Refusal, problem
 from watchtower.http1.request import Request, RequestHead
 from watchtower.http1.request_reader import RequestReader
-from watchtower.proxy.flow import FOREVER, Flow, Ledger
+from watchtower.proxy.flow import FOREVER, READ_AHEAD, Flow, Ledger
 from watchtower.proxy.hub import Hub
 from watchtower.proxy.identity import is_usable, make_request_id
 from watchtower.proxy.tunnel import Side
@@ -82,7 +82,7 @@ class ClientConnection(asyncio.Protocol):
             self._flow.request_arrived()
         if self._flow is None and not self._is_lingering:
             self._next()
-        if self._is_paused or len(reader.requests) > 1 or reader.current is not None:
+        if self._is_paused or len(reader.requests) > 1 or reader.current is not None or reader.held:
             self.pace()
 
     def eof_received(self) -> bool:
@@ -125,7 +125,7 @@ class ClientConnection(asyncio.Protocol):
             self._reader.time_out()
             self._next()
         else:
-            self.transport.abort() if self._is_lingering else self.transport.close()
+            self.transport.abort() if self._is_lingering or self.transport.is_closing() else self.transport.close()
 
     @property
     def is_idle(self) -> bool:
@@ -151,6 +151,7 @@ class ClientConnection(asyncio.Protocol):
         """Read no further while a pipelined request waits for its turn, or a body for its upstream."""
         flow, waiting = self._flow, len(self._reader.requests)
         should_pause = waiting > 0 if flow is None else waiting > 1 or flow.is_congested
+        should_pause = should_pause or self._reader.held > READ_AHEAD
         if should_pause is not self._is_paused and not self.transport.is_closing():
             self._is_paused = should_pause
             if should_pause:
@@ -159,6 +160,9 @@ class ClientConnection(asyncio.Protocol):
                 self.transport.resume_reading()
 
     def take_rest(self) -> bytes:
+        if self._is_paused:
+            self._is_paused = False
+            self.transport.resume_reading()
         return self._reader.take_rest()
 
     def flow_ended(self, *, keep: bool) -> None:
@@ -222,6 +226,8 @@ class ClientConnection(asyncio.Protocol):
 
     def _close(self) -> None:
         """Close behind what was written; where the client may still send, after it has had time to read."""
+        # A client that does not read what is left for it holds its buffer no longer than this.
+        self.deadline = self._hub.idle_sweep.now + self._hub.limits.body_timeout
         if self.transport.is_closing():
             return
         if not self._reader.is_refused and self._reader.current is None:
