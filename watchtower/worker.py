@@ -141,10 +141,10 @@ class Worker:
         self._tasks.start(_every(TEND_S, lambda: self._tend(gauges)), "tend")
         self._take_weights(endpoints)
         self._tasks.start(_every(POLL_INTERVAL, lambda: self._take_weights(endpoints)), "weights")
+        self._obey(loop)  # before anybody is accepted: a signal that nobody handles would end us under a client
         tls = config.listen.tls
         listeners = [socket.socket(fileno=number) for number in plan.listen_fds]
         await server.start(listeners, server_context(tls) if tls is not None else None)
-        self._obey(loop)
         os.write(plan.ready_fd, b"1")
         os.close(plan.ready_fd)
 

@@ -156,12 +156,12 @@ class Supervisor:
             listeners = old.listeners.at_least(plan.workers)
         new = self._begin(plan, listeners, "reload")
         if not await asyncio.shield(new.started):
-            await self._end(new, kept=old)
+            # Those of them that were ready share the address: they have clients, too.
+            self._retire(new, kept=old)
             raise StartError("a worker with the new configuration failed before it was ready: the lines above say why")
         self._adopt(new)
         if old:
-            old.leave(signal.SIGUSR1)
-            self._workshop.tasks.start(self._see_off(old, new), f"see off generation {old.number}")
+            self._retire(old, kept=new)
 
     def _begin(self, plan: FleetPlan, listeners: Listeners, reason: str) -> Generation:
         self._number += 1
@@ -174,11 +174,16 @@ class Supervisor:
         self._in_force, self._plan = generation, generation.plan
         generation.plan.adopted()
 
-    async def _see_off(self, old: Generation, new: Generation) -> None:
+    def _retire(self, generation: Generation, kept: Generation | None) -> None:
+        """Its workers finish what they have begun, and nobody waits for them here."""
+        generation.leave(signal.SIGUSR1)
+        self._workshop.tasks.start(self._see_off(generation, kept), f"see off generation {generation.number}")
+
+    async def _see_off(self, generation: Generation, kept: Generation | None) -> None:
         # The workers that leave have the sockets, too, and take what is queued there before they close them.
-        old.listeners.close_all_but(new.listeners)
-        await old.gone(old.plan.drain_deadline + GRACE)
-        await self._end(old, kept=new)
+        generation.listeners.close_all_but(kept.listeners if kept else None)
+        await generation.gone(generation.plan.drain_deadline + GRACE)
+        await self._end(generation, kept)
 
     async def _end(self, generation: Generation, kept: Generation | None = None) -> None:
         """No worker and no socket of it is left, but those sockets that another generation has."""
