@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,28 @@ def test_what_waits_in_the_queue_of_a_worker_that_leaves_for_good_is_answered(tm
         assert set(clients.seen) == {200}
 
 
+def test_a_reload_that_a_dying_worker_spoils_loses_no_request(tmp_path: Path) -> None:
+    with stage(tmp_path, workers=2) as on:
+        before = on.sidecar.workers()
+        on.sidecar.signal(signal.SIGHUP)
+        doomed = _stopped_child(on.sidecar.process.pid, {*before})
+        assert until(lambda: len(on.sidecar.workers()) == 3)
+        on.model.stall()
+        _tell(before, signal.SIGSTOP)  # so that the sound one of the new workers has clients when it must go
+        with on.load(16, is_keeping=False) as clients:
+            on.model.wait_until_asked(1)
+            clients.finish()
+            _tell([doomed], signal.SIGKILL)
+            assert until(lambda: on.sidecar.get("/api/v1/status")["last_reload"])
+            _tell(before, signal.SIGCONT)
+            on.model.go_on()
+        assert until(lambda: not on.sidecar.workers("retiring"))
+
+        assert on.sidecar.get("/api/v1/status")["last_reload"]["is_adopted"] is False
+        assert (clients.seen, on.sidecar.workers()) == ({200: 16}, before)
+        assert on.sidecar.differences(16) == []
+
+
 def test_a_bad_configuration_is_refused_with_all_its_mistakes_in_the_log(tmp_path: Path) -> None:
     with stage(tmp_path) as on:
         bad = {**on.config, "wrokers": 2, "capture": {"max_body": "many"}}
@@ -140,3 +163,17 @@ def test_a_secret_in_a_bad_configuration_is_not_logged(tmp_path: Path) -> None:
 def _two_variants(blue: str, green: str) -> dict[str, object]:
     variants = [{"name": "blue", "url": blue, "weight": 1}, {"name": "green", "url": green, "weight": 0}]
     return {"endpoints": [{"name": "model", "variants": variants}]}
+
+
+def _stopped_child(parent: int, known: set[int]) -> int:
+    """The first new child of a process, stopped before it can be ready."""
+    children = Path(f"/proc/{parent}/task/{parent}/children")
+    assert until(lambda: {*map(int, children.read_text().split())} - known)
+    found = min({*map(int, children.read_text().split())} - known)
+    _tell([found], signal.SIGSTOP)
+    return found
+
+
+def _tell(processes: Iterable[int], what: signal.Signals) -> None:
+    for pid in processes:
+        os.kill(pid, what)
