@@ -129,7 +129,7 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def is_idle(self) -> bool:
-        return self._flow is None and self.tunnel is None
+        return self._flow is None and self.tunnel is None and not self._reader.is_mid_head
 
     def close_if_idle(self) -> None:
         if self.is_idle:

@@ -15,6 +15,7 @@ BACKLOG: Final = 4096  # the kernel takes the smaller of this and net.core.somax
 HANDSHAKE_S: Final = 10.0
 # Who was accepted last becomes one of our clients a round of the loop later, and says what it wants a little after that.
 SETTLE_S: Final = 0.1
+LOOK_S: Final = 0.02  # between two looks for those who have become idle
 
 
 class ProxyServer:
@@ -59,22 +60,25 @@ class ProxyServer:
         `spare_idle` is for a worker that makes room for its replacement: a client that is just sending its next request
         on an idle connection is answered, and told to close. At a shutdown, idle connections are closed at once.
         """
+        loop = asyncio.get_running_loop()
         await self._accept_queued()
+        # Everybody who was accepted, also those who are none of our clients yet: their TLS handshake goes on.
+        gone = asyncio.gather(*(server.wait_closed() for server in self._servers))
+        await asyncio.sleep(0)  # a server that is closed already is not waited for
         for server in self._servers:
             server.close()
         self._hub.is_draining = True
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        if self._clients:
-            await asyncio.sleep(SETTLE_S)
-        give_up_at = asyncio.get_running_loop().time() + deadline
-        while self._clients and asyncio.get_running_loop().time() < give_up_at:
+        give_up_at = loop.time() + deadline
+        seen_at: dict[ClientConnection, float] = {}
+        while not gone.done() and (now := loop.time()) < give_up_at:
             if not spare_idle:
                 for client in list(self._clients):
-                    client.close_if_idle()
-            await asyncio.sleep(0.02)
+                    if now - seen_at.setdefault(client, now) >= SETTLE_S:
+                        client.close_if_idle()
+            await asyncio.wait([gone], timeout=LOOK_S)
         for client in list(self._clients):
             client.abort()
+        gone.cancel()
         await asyncio.sleep(0)
 
 
