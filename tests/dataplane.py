@@ -26,9 +26,11 @@ from watchtower.metrics.collect import totals
 from watchtower.record import Exchange, Role
 from watchtower.worker import Worker
 from watchtower.worker_plan import WorkerPlan
-from wire import DEADLINE, Line, Model
+from wire import DEADLINE, Line, Model, request
 
 LISTEN_BACKLOG: Final = 128
+# What two connections on loopback hold in the kernel's own buffers at most (tcp_wmem and tcp_rmem), with a margin.
+KERNEL: Final = 20 * 1024 * 1024
 
 
 def endpoint(*models: Model, name: str = "churn", **settings: Any) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class Plane:
         self.folder = folder
         self.metrics_dir = folder / "metrics"
         self.errors: list[str] = []
+        self.send_buffer: int | None = None  # of the kernel, for each client; by itself it grows to megabytes
         self._models: list[Model] = []
         self._clients: list[Line] = []
         self._address = ("", 0)
@@ -73,6 +76,8 @@ class Plane:
         path.write_text(json.dumps(document))
         self.metrics_dir.mkdir()
         listener = socket.create_server(("127.0.0.1", 0), backlog=LISTEN_BACKLOG)
+        if self.send_buffer is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.send_buffer)
         self._address = listener.getsockname()
         told, tell = os.pipe()
         plan = WorkerPlan(
@@ -107,6 +112,12 @@ class Plane:
         _, line = await loop.create_connection(Line, sock=connection)
         self._clients.append(line)
         return line
+
+    async def others_were_served(self, path: str = "/other") -> None:
+        """Long enough for everything that could move to have moved: many other exchanges went through the same loop."""
+        other = await self.client()
+        for _ in range(50):
+            await other.send(request(f"GET {path}")).message()
 
     async def stop(self) -> None:
         """Stop the worker as SIGTERM does; afterwards everything has been counted and written."""

@@ -75,6 +75,11 @@ class Line(asyncio.Protocol):
     def unread(self) -> bytes:
         return bytes(self.received[self._read :])
 
+    @property
+    def left_to_send(self) -> int:
+        """Bytes that not even the kernel has taken yet."""
+        return self.transport.get_write_buffer_size()
+
     def send(self, data: bytes) -> Self:
         self.transport.write(data)
         return self

@@ -195,6 +195,25 @@ def test_what_follows_a_wish_to_upgrade_waits_for_the_answer() -> None:
     assert (len(reader.requests), reader.take_rest(), reader.is_spent) == (1, b"rest of it", True)
 
 
+def test_what_waits_behind_a_wish_to_upgrade_is_measured_until_it_is_read() -> None:
+    reader = RequestReader(RequestTable(RULES))
+    reader.feed(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    before = reader.held
+    reader.feed(GET)
+    waiting = reader.held
+    reader.resume()
+
+    assert (before, waiting, reader.held) == (0, len(GET), 0)
+
+
+def test_a_wish_that_also_says_close_is_followed_by_the_other_protocol() -> None:
+    reader = RequestReader(RequestTable(RULES))
+    reader.feed(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\nrest")
+    reader.feed(b" of it")
+
+    assert (reader.requests[0].keep_alive, reader.take_rest()) == (False, b"rest of it")
+
+
 def test_a_declined_upgrade_lets_what_waits_be_read() -> None:
     reader = RequestReader(RequestTable(RULES))
     reader.feed(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" + GET)

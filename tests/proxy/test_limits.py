@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dataplane import Plane, endpoint
-from wire import OK, Message, request
+from wire import OK, Message, answer, request
 
 
 def reason(problem: Message) -> str:
@@ -228,6 +228,46 @@ async def test_a_client_that_reads_too_slowly_for_too_long_is_given_up(plane: Pl
     await plane.counted(lambda: plane.outcomes() != {})
 
     assert plane.outcomes() == {"cancelled": 1}
+
+
+async def another_time_has_passed(plane: Plane) -> None:
+    """As a client that came later, and says nothing, is told of it."""
+    await (await plane.client()).rest()
+
+
+@pytest.mark.slow
+async def test_a_client_that_never_reads_its_last_answer_is_given_up(plane: Plane) -> None:
+    size = 60_000  # beyond what the kernel holds here, within what does not stop the model
+    model = await plane.model(answer(bytes(size)))
+    plane.send_buffer = 4096
+    await plane.serve(endpoint(model), limits={"body_timeout": "1ms", "keep_alive": "1ms"})
+    client = await plane.client(receive_buffer=4096)
+
+    client.transport.pause_reading()
+    client.send(request("GET /", "Connection: close"))
+    await plane.counted(lambda: plane.outcomes() == {"answered": 1})
+    await another_time_has_passed(plane)
+    client.transport.resume_reading()
+
+    assert len(await client.rest()) < size
+
+
+@pytest.mark.slow
+async def test_an_idle_client_that_never_reads_its_answer_is_given_up(plane: Plane) -> None:
+    size = 60_000
+    model = await plane.model(answer(bytes(size)))
+    plane.send_buffer = 4096
+    await plane.serve(endpoint(model), limits={"keep_alive": "1ms"})
+    client = await plane.client(receive_buffer=4096)
+
+    client.transport.pause_reading()
+    client.send(request("GET /"))
+    await plane.counted(lambda: plane.outcomes() == {"answered": 1})
+    await another_time_has_passed(plane)  # closed, behind what was written
+    await another_time_has_passed(plane)
+    client.transport.resume_reading()
+
+    assert len(await client.rest()) < size
 
 
 async def test_a_connection_beyond_the_limit_is_503_and_closed(plane: Plane) -> None:

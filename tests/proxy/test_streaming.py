@@ -2,20 +2,11 @@
 
 import pytest
 
-from dataplane import Plane, endpoint
-from wire import OK, Line, request
+from dataplane import KERNEL, Plane, endpoint
+from wire import OK, request
 
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 BIG = 48 * 1024 * 1024
-# What two connections on loopback hold in the kernel's own buffers at most (tcp_wmem and tcp_rmem), with a margin.
-KERNEL = 20 * 1024 * 1024
-
-
-async def others_were_served(plane: Plane) -> None:
-    """Long enough for everything that could move to have moved: many other exchanges went through the same loop."""
-    other = await plane.client()
-    for _ in range(50):
-        await other.send(request("GET /other")).message()
 
 
 async def test_a_part_of_an_answer_arrives_before_the_next_is_sent(plane: Plane) -> None:
@@ -114,10 +105,6 @@ async def test_a_chunk_of_any_size_passes_in_the_pieces_that_come(plane: Plane) 
     assert await client.read_to(b"only half") == b"9\r\nonly half"
 
 
-def left_to_send(line: Line) -> int:
-    return line.transport.get_write_buffer_size()
-
-
 @pytest.mark.slow
 async def test_a_client_that_does_not_read_stops_the_model(plane: Plane) -> None:
     model, quick = await plane.model(), await plane.model(OK)
@@ -128,8 +115,8 @@ async def test_a_client_that_does_not_read_stops_the_model(plane: Plane) -> None
     upstream = await model.line()
     client.transport.pause_reading()
     upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % BIG + bytes(BIG))
-    await others_were_served(plane)
-    held_back = left_to_send(upstream)
+    await plane.others_were_served()
+    held_back = upstream.left_to_send
     client.transport.resume_reading()
     await client.head()
     received = len(await client.read(BIG))
@@ -148,8 +135,8 @@ async def test_a_client_that_does_not_read_chunks_stops_the_model(plane: Plane) 
     upstream = await model.line()
     client.transport.pause_reading()
     upstream.send(EVENTS + b"%x\r\n" % BIG + bytes(BIG) + b"\r\n0\r\n\r\n")
-    await others_were_served(plane)
-    held_back = left_to_send(upstream)
+    await plane.others_were_served()
+    held_back = upstream.left_to_send
     client.transport.resume_reading()
     received = len((await client.message()).body)
 
@@ -168,8 +155,8 @@ async def test_a_model_that_does_not_read_stops_the_client(plane: Plane) -> None
     await upstream.head()
     upstream.transport.pause_reading()
     client.send(bytes(BIG))
-    await others_were_served(plane)
-    held_back = left_to_send(client)
+    await plane.others_were_served()
+    held_back = client.left_to_send
     upstream.transport.resume_reading()
     received = len(await upstream.read(BIG))
 
@@ -188,8 +175,8 @@ async def test_a_body_waits_with_the_client_until_there_is_a_connection(plane: P
     upstream = await model.line()
     await upstream.head()
     second.send(request("POST /2", f"Content-Length: {BIG}") + bytes(BIG))
-    await others_were_served(plane)
-    held_back = left_to_send(second)
+    await plane.others_were_served()
+    held_back = second.left_to_send
     upstream.send(OK)
     await upstream.head()
     received = len(await upstream.read(BIG))

@@ -2,12 +2,15 @@
 
 import pytest
 
-from dataplane import Plane, endpoint, shadow
+from dataplane import KERNEL, Plane, endpoint, shadow
 from watchtower.metrics.catalogue import TUNNELS_OPEN, UPGRADES
+from watchtower.proxy.flow import READ_AHEAD
 from watchtower.record import BodyNote
 from wire import OK, Line, request
 
 WISH = request("GET /chat", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: k")
+CLOSING_WISH = request("GET /chat", "Connection: close, Upgrade", "Upgrade: websocket")
+BIG = 48 * 1024 * 1024
 SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: a\r\n\r\n"
 )
@@ -165,6 +168,74 @@ async def test_what_was_pipelined_behind_a_wish_that_is_not_granted_is_answered(
     found = [(await client.message()).status for _ in range(2)]
 
     assert (found, [each.start for each in model.requests][1]) == ([200, 200], "GET /next HTTP/1.1")
+
+
+@pytest.mark.slow
+async def test_who_sends_on_without_a_consent_waits_with_what_it_sends(plane: Plane) -> None:
+    model, quick = await plane.model(), await plane.model(OK)
+    await plane.serve(endpoint(quick, name="quick", match={"path": "/other"}), endpoint(model))
+    client = await plane.client()
+
+    client.send(WISH + bytes(BIG))
+    upstream = await model.line()
+    await upstream.head()
+    await plane.others_were_served()
+    held_back = client.left_to_send
+    upstream.send(SWITCHING)
+    received = len(await upstream.read(BIG))
+
+    assert (held_back > BIG - KERNEL, received) == (True, BIG)
+
+
+@pytest.mark.slow
+async def test_who_waited_for_a_consent_that_does_not_come_is_read_again(plane: Plane) -> None:
+    model = await plane.model(OK)
+    await plane.serve(endpoint(model))
+    client = await plane.client()
+    size = 2 * READ_AHEAD // len(request("GET /next"))
+
+    client.send(WISH + request("GET /next") * size)
+    found = [(await client.message()).status for _ in range(1 + size)]
+    last = await client.send(request("GET /last")).message()
+
+    assert (set(found), last.status, model.requests[-1].start) == ({200}, 200, "GET /last HTTP/1.1")
+
+
+async def test_what_is_not_http_behind_a_wish_that_is_not_granted_is_400(plane: Plane) -> None:
+    model = await plane.model(OK)
+    await plane.serve(endpoint(model))
+    client = await plane.client()
+
+    client.send(WISH + b"\x81\x85rubbish\r\n\r\n")
+    found = [(await client.message()).status for _ in range(2)]
+
+    assert (found, await client.rest(), len(model.requests)) == ([200, 400], b"", 1)
+
+
+async def test_a_wish_that_also_says_close_loses_nothing_of_what_follows(plane: Plane) -> None:
+    model, quick = await plane.model(), await plane.model(OK)
+    await plane.serve(endpoint(quick, name="quick", match={"path": "/other"}), endpoint(model))
+    client = await plane.client()
+
+    client.send(CLOSING_WISH + b"ea")
+    upstream = await model.line()
+    await upstream.head()
+    client.send(b"rly")
+    await plane.others_were_served()
+    upstream.send(SWITCHING)
+
+    assert await upstream.read(5) == b"early"
+
+
+async def test_who_sent_on_before_a_refusal_that_closes_can_read_it(plane: Plane) -> None:
+    model = await plane.model(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+    await plane.serve(endpoint(model))
+    client = await plane.client()
+
+    client.send(CLOSING_WISH + bytes(1_000_000))
+    found = await client.message()
+
+    assert (found.status, await client.rest(), client.error) == (403, b"", None)
 
 
 async def test_a_consent_that_nobody_asked_for_is_a_bad_answer(plane: Plane) -> None:

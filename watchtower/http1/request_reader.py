@@ -275,6 +275,7 @@ class RequestReader:
         else:
             self._end(request)
             self._rest = rest
+            self.is_spent = False  # a `close` ends HTTP here, not the protocol that may follow
 
     def _read_on(self, request: Request) -> None:
         """A new parser learns from a head of ours how the body is framed."""

@@ -230,10 +230,11 @@ class ClientConnection(asyncio.Protocol):
         self.deadline = self._hub.idle_sweep.now + self._hub.limits.body_timeout
         if self.transport.is_closing():
             return
-        if not self._reader.is_refused and self._reader.current is None:
+        reader = self._reader
+        if reader.is_refused or reader.current is not None or reader.held:
+            self._linger()
+        else:
             self.transport.close()
-            return
-        self._linger()
 
     def _linger(self) -> None:
         self._is_lingering = True

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 from watchtower.proxy.client import ClientConnection
@@ -79,7 +80,8 @@ class ProxyServer:
         for client in list(self._clients):
             client.abort()
         gone.cancel()
-        await asyncio.sleep(0)
+        with suppress(asyncio.CancelledError):
+            await gone
 
 
 def server_context(settings: TlsServerSettings) -> ssl.SSLContext:
