@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-DEBIAN := nginx haproxy wrk curl
+DEBIAN := nginx haproxy wrk curl faketime
 SOURCES := pyproject.toml hatch_build.py $(shell find watchtower -name '*.py')
 # What is compiled is tested once more as it is written.
 PLAIN  := tests/http1 tests/journal tests/metrics tests/mirror tests/proxy tests/upstream

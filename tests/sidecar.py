@@ -1,6 +1,7 @@
 """A real `watchtower run`, as an operator starts it, and what a test asks of it from outside."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition, Event, Thread
+from types import MappingProxyType
 from typing import IO, Any
 from urllib.request import Request, urlopen
 
@@ -23,6 +25,7 @@ from watchtower.metrics.place import metrics_directory
 
 DEADLINE_S = 20.0
 Lines = list[dict[str, Any]]
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})  # in the environment
 
 
 def until(is_so: Callable[[], object], deadline_s: float = DEADLINE_S) -> bool:
@@ -78,14 +81,16 @@ class Log:
 
 
 class Sidecar:
-    def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, config: Mapping[str, Any], environ: Mapping[str, str] = NOTHING_MORE) -> None:
         self.data_dir = Path(config.get("data_dir", folder / "data"))
         folder.mkdir(exist_ok=True)
         self.config_file = folder / "watchtower.json"  # JSON is YAML
         self.write_config(config)
         self.started_at = time.monotonic()
         command = [sys.executable, "-m", "watchtower", "run", "--config", str(self.config_file)]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env={**os.environ, **environ}
+        )
         assert self.process.stderr is not None
         self.log = Log(self.process.stderr)
 
@@ -165,9 +170,11 @@ class Sidecar:
 
 
 @contextmanager
-def running_sidecar(folder: Path, config: Mapping[str, Any]) -> Iterator[Sidecar]:
+def running_sidecar(
+    folder: Path, config: Mapping[str, Any], environ: Mapping[str, str] = NOTHING_MORE
+) -> Iterator[Sidecar]:
     """Serving, and gone at the end whatever the test did to it."""
-    sidecar = Sidecar(folder, config)
+    sidecar = Sidecar(folder, config, environ)
     try:
         sidecar.wait_until_serving()
         yield sidecar

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from background import Background, Load, Model, background, model
-from sidecar import Sidecar, endpoint, running_sidecar
+from sidecar import NOTHING_MORE, Sidecar, endpoint, running_sidecar
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ def stage(
     folder: Path,
     shadow: Mapping[str, Any] | None = None,
     model_settings: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] = NOTHING_MORE,
     **config: Any,
 ) -> Iterator[Stage]:
     """`shadow` holds the settings of v2 beside its name and url; without it, nothing is mirrored."""
@@ -47,5 +48,5 @@ def stage(
         upstream, second = stack.enter_context(model(at)), stack.enter_context(model(at))
         mirrored = [] if shadow is None else [{"name": "v2", "url": second.url, **shadow}]
         whole = {"endpoints": [endpoint(upstream.url, shadows=mirrored, **(model_settings or {}))], **config}
-        sidecar = stack.enter_context(running_sidecar(folder, whole))
+        sidecar = stack.enter_context(running_sidecar(folder, whole, environ))
         yield Stage(at, upstream, second, sidecar, whole)

@@ -22,6 +22,7 @@ from watchtower.control.admin import AdminParts, admin_app, bind_admin, start_ad
 from watchtower.control.claim import claim
 from watchtower.control.generation import FleetPlan, Workshop
 from watchtower.control.housekeeping import Census, keep_house
+from watchtower.control.patient_clock import PatientClock
 from watchtower.control.readiness import ProbeTarget, probe_target
 from watchtower.control.supervisor import SIGNALS, Supervisor
 from watchtower.control.views import EndpointView, MatchView, ShadowView, VariantView
@@ -68,6 +69,7 @@ class _Sidecar:
         )
         self._supervisor = Supervisor(self._plan(config), lambda: self._plan(self._fresh()), workshop)
         self._census = Census(self._cells)
+        self._retention_clock = PatientClock()
         self._disk_bytes = self._cells.gauge(catalogue.JOURNAL_DISK_BYTES)
         self._removed = self._cells.counters(catalogue.JOURNAL_REMOVED_SEGMENTS)
         self._removed_unread = self._cells.counter(catalogue.JOURNAL_REMOVED_UNREAD)
@@ -153,7 +155,8 @@ class _Sidecar:
 
     def _tend_journal(self) -> None:
         """In a thread of its own: these cells are counted by nobody else."""
-        swept = sweep(self._data_dir / "journal", self._config.capture, time.time_ns())
+        now_ns = self._retention_clock.now_ns(time.time_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        swept = sweep(self._data_dir / "journal", self._config.capture, now_ns)
         self._disk_bytes.set(swept.size)
         for removed in swept.removed:
             self._removed[removed.removal.reason].inc()
