@@ -19,6 +19,7 @@ LEVELS = (
     ("watchtower/clock.py", 0),
     ("watchtower/units.py", 0),
     ("watchtower/address.py", 0),
+    ("watchtower/table.py", 0),
     ("watchtower/*/settings.py", 1),
     ("watchtower/http1/*.py", 1),
     ("watchtower/journal/format.py", 1),
