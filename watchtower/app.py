@@ -25,6 +25,7 @@ from watchtower.control.housekeeping import Census, keep_house
 from watchtower.control.patient_clock import PatientClock
 from watchtower.control.readiness import ProbeTarget, probe_target
 from watchtower.control.supervisor import SIGNALS, Supervisor
+from watchtower.control.unwritten import unwritten_records
 from watchtower.control.views import EndpointView, MatchView, ShadowView, VariantView
 from watchtower.control.worker_process import Seat
 from watchtower.errors import StartError
@@ -64,13 +65,14 @@ class _Sidecar:
         workshop = Workshop(
             (sys.executable, "-P", "-m", "watchtower.worker"),  # -P: not what the current folder calls so
             self._cells,
-            lambda process: bury(self._metrics_dir, process),
+            self._bury,
             self._tasks,
         )
         self._supervisor = Supervisor(self._plan(config), lambda: self._plan(self._fresh()), workshop)
         self._census = Census(self._cells)
         self._retention_clock = PatientClock()
         self._disk_bytes = self._cells.gauge(catalogue.JOURNAL_DISK_BYTES)
+        self._died_with_worker = self._cells.counter(catalogue.JOURNAL_DROPPED, catalogue.WORKER_DIED)
         self._removed = self._cells.counters(catalogue.JOURNAL_REMOVED_SEGMENTS)
         self._removed_unread = self._cells.counter(catalogue.JOURNAL_REMOVED_UNREAD)
 
@@ -149,6 +151,10 @@ class _Sidecar:
 
     def _adopt(self, config: Config) -> None:
         self._config = config
+
+    def _bury(self, process: str) -> None:
+        self._died_with_worker.inc(unwritten_records(self._metrics_dir, process))
+        bury(self._metrics_dir, process)
 
     def _take_census(self) -> None:
         self._census.take(self._supervisor.workers())

@@ -8,7 +8,7 @@ import pytest
 
 from background import LOST
 from sidecar import is_alive, running_sidecar, until
-from stage import stage
+from stage import Stage, stage
 from watchtower.metrics import catalogue
 
 pytestmark = pytest.mark.slow
@@ -66,6 +66,19 @@ def test_what_a_killed_worker_counted_as_written_can_be_read(tmp_path: Path) -> 
         assert on.sidecar.readable_records() >= on.sidecar.totals().value(catalogue.JOURNAL_WRITTEN)
 
 
+def test_records_that_died_with_a_worker_are_counted_as_dropped(tmp_path: Path) -> None:
+    with stage(tmp_path, shadow={}, workers=2) as on, on.load(16) as clients:
+        for _ in range(3):
+            clients.wait_for(300)
+            os.kill(on.sidecar.workers()[0], signal.SIGKILL)
+            assert until(lambda: len(on.sidecar.workers()) == 2)
+        clients.stop()
+        assert until(lambda: _unexplained(on) == 0), _unexplained(on)
+        dropped = on.sidecar.totals().by(catalogue.JOURNAL_DROPPED, "reason")
+
+        assert dropped["worker_died"] == sum(dropped.values()) > 0
+
+
 def test_workers_drain_and_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     with stage(tmp_path, workers=2) as on:
         workers = on.sidecar.workers()
@@ -91,3 +104,10 @@ def test_a_restart_after_a_killed_supervisor_serves_at_the_same_address(tmp_path
 
             assert second.listen == on.sidecar.listen
             assert set(clients.seen) == {200}
+
+
+def _unexplained(on: Stage) -> float:
+    """Records that were offered, and neither written nor dropped for a reason."""
+    counted = on.sidecar.totals()
+    explained = counted.value(catalogue.JOURNAL_WRITTEN) + counted.value(catalogue.JOURNAL_DROPPED)
+    return counted.value(catalogue.JOURNAL_RECORDS) - explained

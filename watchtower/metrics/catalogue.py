@@ -178,8 +178,9 @@ JOURNAL_WRITTEN: Final = _counter("journal_written", "Records written.")
 JOURNAL_UNSYNCED: Final = _counter(
     "journal_unsynced", "Records that were written, but that a failed fsync left in doubt."
 )
+WORKER_DIED: Final = "worker_died"  # told by the supervisor, where the others are the writer's own reasons
 JOURNAL_DROPPED: Final = _counter(
-    "journal_dropped", "Records that could not be written, by reason.", _closed("reason", *DropReason)
+    "journal_dropped", "Records that could not be written, by reason.", _closed("reason", *DropReason, WORKER_DIED)
 )
 JOURNAL_BYTES: Final = _counter("journal_bytes", "Bytes of records written.", unit=Unit.BYTES)
 JOURNAL_BODIES: Final = _counter(
