@@ -22,6 +22,7 @@ HOT = (
     "http1/forwarding",
     "http1/framing",
     "http1/heads",
+    "http1/message",
     "http1/request",
     "http1/request_reader",
     "http1/response",

@@ -73,6 +73,17 @@ def add_noted(noted: dict[bytes, bytes], key: bytes, value: bytes) -> None:
     noted[key] = value
 
 
+def sort_field(rules: Rules, name: bytes, value: bytes, lines: list[bytes], noted: dict[bytes, bytes]) -> None:
+    """A field of a head goes to the lines that pass, to the values that are noted, or to both."""
+    key = name.lower()
+    rule = rules.get(key)
+    if rule is not None:
+        add_noted(noted, key, value.rstrip(b" \t"))
+        if rule is Rule.HOLD:
+            return
+    lines.append(name + b": " + value)
+
+
 def without_named(fields: bytes, connection: bytes) -> bytes:
     """The fields without those that a Connection header names."""
     return without(fields, (token.strip().lower() for token in connection.split(b",") if token.strip()))

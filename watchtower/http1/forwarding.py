@@ -1,7 +1,7 @@
-"""What a request is told of the hops before, and an upgrade of this one."""
+"""Heads as they go on from here: what passes, and what this hop writes itself."""
 
 from watchtower.http1.request import RequestHead
-from watchtower.http1.response import AnswerHead
+from watchtower.http1.response import Answer, AnswerHead
 
 
 def forwarded_fields(head: RequestHead, peer: bytes, scheme: bytes) -> bytes:
@@ -15,6 +15,36 @@ def forwarded_fields(head: RequestHead, peer: bytes, scheme: bytes) -> bytes:
     )
 
 
-def switching_fields(head: AnswerHead) -> bytes:
-    """The two fields of a 101 that belong to this hop, written again."""
-    return b"Connection: Upgrade\r\nUpgrade: %b\r\n" % head.noted.get(b"upgrade", b"websocket")
+def request_head(head: RequestHead, prefix: bytes, host: bytes, own_fields: bytes) -> bytes:
+    """To an upstream whose paths begin with the prefix."""
+    fields = head.fields
+    if head.upgrade is not None:
+        fields = b"%bConnection: Upgrade\r\nUpgrade: %b\r\n" % (fields, head.upgrade)
+    return b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b%b%b\r\n" % (
+        head.method,
+        prefix,
+        head.target,
+        host,
+        fields,
+        own_fields,
+        head.framing,
+    )
+
+
+def answer_head(answer: Answer, request_id: bytes, own_fields: bytes, *, to_http11: bool, keep_alive: bool) -> bytes:
+    return b"%bx-request-id: %b\r\n%b%b\r\n" % (
+        answer.head.first,
+        request_id,
+        own_fields,
+        answer.framing(to_http11=to_http11, keep_alive=keep_alive),
+    )
+
+
+def switching_head(head: AnswerHead, request_id: bytes, own_fields: bytes) -> bytes:
+    """A 101; two of its fields belong to one hop, and are written again."""
+    return b"%bx-request-id: %b\r\n%bConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (
+        head.first,
+        request_id,
+        own_fields,
+        head.noted.get(b"upgrade", b"websocket"),
+    )

@@ -10,6 +10,10 @@ def chunk(part: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(part), part)
 
 
+def chunks(parts: list[bytes]) -> list[bytes]:
+    return [chunk(part) for part in parts]
+
+
 def last_chunk(trailers: list[bytes]) -> bytes:
     return b"\r\n".join((b"0", *trailers, b"", b"")) if trailers else LAST_CHUNK
 

@@ -6,7 +6,7 @@ strict as reading it again. Only heads that stand for themselves are remembered:
 wish about the connection.
 """
 
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
 
@@ -25,6 +25,7 @@ _VARYING: Final = frozenset((b"x-request-id", b"traceparent", b"date"))
 _KEEPS: Final = frozenset((None, b"keep-alive", b"Keep-Alive"))
 _NEEDS_MORE: Final = frozenset((b"expect", b"transfer-encoding", b"upgrade"))
 
+_H = TypeVar("_H", RequestHead, AnswerHead)
 _Meaning = tuple[bytes, bytes, bool]  # key, value, whether the line passes
 _PASSES: Final[_Meaning] = (b"", b"", True)
 
@@ -64,13 +65,15 @@ class LineTable:
         return meaning
 
 
-class RequestTable:
+class HeadTable(Generic[_H]):
+    """Heads by their bytes; what one means is told by `_read`."""
+
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
+        self.known: dict[bytes, _H] = {}
         self._lines = LineTable(rules)
-        self.known: dict[bytes, RequestHead] = {}
 
-    def read(self, head: bytes) -> RequestHead | None:
+    def read(self, head: bytes) -> _H | None:
         """A whole head that is not known, its blank line included; None when it takes more to read it, or to refuse it."""
         read = self._read(head)
         if read is not None and len(head) <= LONGEST_HEAD:
@@ -79,6 +82,11 @@ class RequestTable:
             self.known[head] = read
         return read
 
+    def _read(self, head: bytes) -> _H | None:
+        raise NotImplementedError
+
+
+class RequestTable(HeadTable[RequestHead]):
     def _read(self, head: bytes) -> RequestHead | None:
         first, *lines = head[:-4].split(b"\r\n")
         words = first.split(b" ")
@@ -91,20 +99,8 @@ class RequestTable:
         return read if read.judge() is None and _is_request(head) else None
 
 
-class AnswerTable:
-    def __init__(self, rules: Rules) -> None:
-        self.rules = rules
-        self._lines = LineTable(rules)
-        self.known: dict[bytes, AnswerHead] = {}
-
-    def read(self, head: bytes) -> AnswerHead | None:
-        """As RequestTable.read: final answers with a body and its length."""
-        read = self._read(head)
-        if read is not None and len(head) <= LONGEST_HEAD:
-            if len(self.known) >= HEADS:
-                self.known.clear()
-            self.known[head] = read
-        return read
+class AnswerTable(HeadTable[AnswerHead]):
+    """Of final answers with a body and its length."""
 
     def _read(self, head: bytes) -> AnswerHead | None:
         first, *lines = head[:-4].split(b"\r\n")

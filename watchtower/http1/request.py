@@ -11,6 +11,7 @@ from typing import Final
 
 from watchtower.http1.fields import has_token, is_length, without_named
 from watchtower.http1.framing import CHUNKED, length_field
+from watchtower.http1.message import Message
 from watchtower.http1.refusal import Refusal
 
 PLAIN_CONNECTION: Final = frozenset((b"keep-alive", b"Keep-Alive", b"close"))
@@ -121,15 +122,11 @@ class RequestHead:
         return None
 
 
-class Request:
-    """Its head is whole, its body may still arrive; parts wait here until they are taken."""
-
-    __slots__ = ("head", "is_complete", "keep_alive", "parts", "refusal", "trailers")
+class Request(Message):
+    __slots__ = ("head", "keep_alive", "refusal")
 
     def __init__(self, head: RequestHead) -> None:
+        super().__init__()
         self.head = head
-        self.parts: list[bytes] = []
-        self.trailers: list[bytes] = []
-        self.is_complete = False
         self.keep_alive = head.keep_alive  # no longer, once the connection is of no use
         self.refusal: Refusal | None = None

@@ -20,7 +20,7 @@ from httptools import (
     HttpRequestParser,
 )
 
-from watchtower.http1.fields import Rule, add_noted, has_token, may_trail
+from watchtower.http1.fields import Rule, has_token, sort_field
 from watchtower.http1.heads import RequestTable
 from watchtower.http1.refusal import Refusal
 from watchtower.http1.request import Request, RequestHead
@@ -200,17 +200,10 @@ class RequestReader:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key = name.lower()
         if self._current is not None:
-            if may_trail(key):
-                self._current.trailers.append(name + b": " + value)
-            return
-        rule = self._table.rules.get(key)
-        if rule is not None:
-            add_noted(self._noted, key, value.rstrip(b" \t"))
-            if rule is Rule.HOLD:
-                return
-        self._lines.append(name + b": " + value)
+            self._current.add_trailer(name, value)
+        else:
+            sort_field(self._table.rules, name, value, self._lines, self._noted)
 
     def on_headers_complete(self) -> None:
         parser = self._parser

@@ -4,6 +4,7 @@ from typing import Final
 
 from watchtower.http1.fields import without_named
 from watchtower.http1.framing import CHUNKED
+from watchtower.http1.message import Message
 
 BODILESS: Final = frozenset((204, 304))
 
@@ -30,25 +31,27 @@ class AnswerHead:
             self.first = without_named(self.first, connection)
 
 
-class Answer:
-    """Its head is whole, its body may still arrive; parts wait here until they are taken."""
-
-    __slots__ = ("ends_with_connection", "has_body", "head", "is_complete", "parts", "status", "trailers")
+class Answer(Message):
+    __slots__ = ("ends_with_connection", "has_body", "head", "status")
 
     def __init__(self, head: AnswerHead) -> None:
+        super().__init__()
         self.head = head
         self.status = head.status
-        self.parts: list[bytes] = []
-        self.trailers: list[bytes] = []
         self.has_body = True
         self.ends_with_connection = False
-        self.is_complete = False
+
+    def is_chunked(self, *, to_http11: bool) -> bool:
+        """For such a client."""
+        return to_http11 and self.has_body and self.head.length is None
+
+    def shows_its_end(self, *, to_http11: bool) -> bool:
+        """So that another answer may follow."""
+        return to_http11 or not self.has_body or self.head.length is not None
 
     def framing(self, *, to_http11: bool, keep_alive: bool) -> bytes:
         """Framed as the client can read it, closing where there is no other way."""
-        framing = self.head.framing
-        if self.has_body and self.head.length is None and to_http11:
-            framing = CHUNKED
+        framing = CHUNKED if self.is_chunked(to_http11=to_http11) else self.head.framing
         if not keep_alive:
             return framing + b"Connection: close\r\n"
         return framing if to_http11 else framing + b"Connection: keep-alive\r\n"

@@ -12,7 +12,7 @@ from typing import Final
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from watchtower.http1.fields import Rule, add_noted, is_length, may_trail
+from watchtower.http1.fields import is_length, sort_field
 from watchtower.http1.heads import AnswerTable
 from watchtower.http1.response import BODILESS, Answer, AnswerHead
 
@@ -145,17 +145,10 @@ class ResponseReader:
         self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key = name.lower()
         if self.answer is not None:
-            if may_trail(key) and not self.answer.is_complete:
-                self.answer.trailers.append(name + b": " + value)
-            return
-        rule = self._table.rules.get(key)
-        if rule is not None:
-            add_noted(self._noted, key, value.rstrip(b" \t"))
-            if rule is Rule.HOLD:
-                return
-        self._lines.append(name + b": " + value)
+            self.answer.add_trailer(name, value)
+        else:
+            sort_field(self._table.rules, name, value, self._lines, self._noted)
 
     def on_headers_complete(self) -> None:
         parser = self._parser

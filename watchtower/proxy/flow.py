@@ -9,8 +9,8 @@ import asyncio
 from time import monotonic_ns
 from typing import Final, Protocol
 
-from watchtower.http1.forwarding import switching_fields
-from watchtower.http1.framing import chunk, last_chunk
+from watchtower.http1.forwarding import answer_head, request_head, switching_head
+from watchtower.http1.framing import chunks, last_chunk
 from watchtower.http1.refusal import ANSWERS, Refusal, problem
 from watchtower.http1.request import Request, RequestHead
 from watchtower.http1.response import Answer
@@ -79,9 +79,6 @@ class Flow:
     ended_ns = NEVER
     part_count = 0
     status = 0
-    request_size = 0
-    response_size = 0
-    is_kept_whole = True
     answer: Answer | None = None
     outcome: Outcome | None = None
     reason = ""
@@ -105,8 +102,6 @@ class Flow:
         self.request = request
         self.request_id = request_id
         self.endpoint = endpoint
-        self.request_kept: list[bytes] = []
-        self.answer_kept: list[bytes] = []
 
     def begin(self) -> None:
         endpoint, head = self.endpoint, self.request.head
@@ -245,57 +240,37 @@ class Flow:
 
     def _send(self, connection: UpstreamConnection) -> None:
         head, upstream = self.request.head, self._address
-        fields = head.fields
-        if head.upgrade is not None:
-            fields = b"%bConnection: Upgrade\r\nUpgrade: %b\r\n" % (fields, head.upgrade)
-        sent = b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b%b%b\r\n" % (
-            head.method,
-            upstream.prefix,
-            head.target,
-            upstream.authority if self.endpoint.settings.rewrite_host else head.host or upstream.authority,
-            fields,
-            self.own_fields,
-            head.framing,
-        )
+        host = upstream.authority if self.endpoint.settings.rewrite_host else head.host or upstream.authority
         connection.begin(is_head=head.method == b"HEAD")
-        self._forward_body(connection, sent)
+        self._forward_body(connection, request_head(head, upstream.prefix, host, self.own_fields))
 
     def _forward_body(self, connection: UpstreamConnection, sent: bytes = b"") -> None:
         """Pass on what has come, behind a head that is to be sent with it."""
         request = self.request
-        parts = request.parts
-        is_chunked = request.head.is_chunked
-        if parts:
-            request.parts = []
-            if not self._keep(parts):
+        out = request.parts
+        if out:
+            out = request.take(self.endpoint.keep, self._hub.capture_body)
+            limit = self.endpoint.settings.max_body
+            if limit is not None and request.size > limit:
                 self.refuse(Refusal.BODY_TOO_LARGE)
                 return
+        if request.head.is_chunked:
+            out = chunks(out)
         if request.is_complete:
-            out = [*map(chunk, parts), last_chunk(request.trailers)] if is_chunked else parts
+            if request.head.is_chunked:
+                out.append(last_chunk(request.trailers))
             self.sent_ns = monotonic_ns()
             self._expire_after(self.endpoint.settings.pool.first_byte_timeout)
             if self.endpoint.mirror is not None:
                 self._ledger.request_sent(self)
         else:
-            out = [*map(chunk, parts)] if is_chunked else parts
             self._expire_after(self._hub.limits.body_timeout)
         write(connection.transport, sent, out)
-
-    def _keep(self, parts: list[bytes]) -> bool:
-        """Whether the body is not too large so far."""
-        self.request_size += len(parts[0]) if len(parts) == 1 else sum(map(len, parts))
-        if self.is_kept_whole:
-            self.request_kept = self.request_kept + parts if self.request_kept else parts
-            if self.request_size > self.endpoint.keep:
-                self.is_kept_whole = False
-                self.request_kept = [b"".join(self.request_kept)[: self._hub.capture_body]]
-        limit = self.endpoint.settings.max_body
-        return limit is None or self.request_size <= limit
 
     def _can_send_again(self) -> bool:
         return (
             not self._has_retried
-            and self.is_kept_whole
+            and self.request.is_kept_whole
             and self.request.head.upgrade is None
             and self.endpoint.may_retry(self.request.head.method)
         )
@@ -306,9 +281,7 @@ class Flow:
             return
         self._has_retried = True
         variant.cells.retries.inc()
-        self.request.parts = self.request_kept + self.request.parts
-        self.request_kept = []
-        self.request_size = 0
+        self.request.put_back()
         self.sent_ns = NEVER
         self._is_upstream_slow = False
         variant.pool.take_fresh(self)
@@ -325,39 +298,26 @@ class Flow:
                     self._client.transport.write(answer.head.first + b"\r\n")
 
     def _pass_head(self, answer: Answer, now: int) -> bytes:
-        head = answer.head
         self.answer = answer
         self.first_byte_ns = now
-        self.status = head.status
-        is_http11 = self.request.head.is_http11
+        self.status = answer.status
+        to_http11 = self.request.head.is_http11
         keeps = self._client_keeps = (
-            self.request.keep_alive
-            and not self._hub.is_draining
-            and (is_http11 or not answer.has_body or head.length is not None)
+            self.request.keep_alive and not self._hub.is_draining and answer.shows_its_end(to_http11=to_http11)
         )
-        return b"%bx-request-id: %b\r\n%b%b\r\n" % (
-            head.first,
-            self.request_id,
-            self._answer_field,
-            head.framing
-            if keeps and is_http11 and head.length is not None
-            else answer.framing(to_http11=is_http11, keep_alive=keeps),
-        )
+        return answer_head(answer, self.request_id, self._answer_field, to_http11=to_http11, keep_alive=keeps)
 
     def _pass_parts(self, answer: Answer, now: int) -> list[bytes]:
-        parts, answer.parts = answer.parts, []
+        parts = answer.take(self._hub.capture_body, self._hub.capture_body)
         if self.part_count == 0:
             self.first_part_ns = now
         self.last_part_ns = now
         self.part_count += len(parts)
-        if self.response_size < self._hub.capture_body:
-            self.answer_kept += parts
-        self.response_size += len(parts[0]) if len(parts) == 1 else sum(map(len, parts))
-        return [*map(chunk, parts)] if answer.head.length is None and self.request.head.is_http11 else parts
+        return chunks(parts) if answer.is_chunked(to_http11=self.request.head.is_http11) else parts
 
     def _pass_end(self, answer: Answer, connection: UpstreamConnection, head: bytes, out: list[bytes]) -> None:
         request = self.request
-        if answer.has_body and answer.head.length is None and request.head.is_http11:
+        if answer.is_chunked(to_http11=request.head.is_http11):
             out = [*out, last_chunk(answer.trailers)]
         write(self._client.transport, head, out)
         self._connection = None
@@ -384,12 +344,7 @@ class Flow:
         tunnel = Tunnel(client.transport, connection.transport, self._tunnel_ended)
         connection.caller, connection.tunnel = None, tunnel.upstream
         client.tunnel = tunnel.client
-        switched = b"%bx-request-id: %b\r\n%b%b\r\n" % (
-            answer.head.first,
-            self.request_id,
-            self._answer_field,
-            switching_fields(answer.head),
-        )
+        switched = switching_head(answer.head, self.request_id, self._answer_field)
         client.transport.write(switched + connection.reader.rest)
         connection.transport.write(client.take_rest())
 

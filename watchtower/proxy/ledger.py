@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from watchtower.clock import Clock
-from watchtower.http1.response import AnswerHead
+from watchtower.http1.response import Answer, AnswerHead
 from watchtower.journal.capture import Capture
 from watchtower.proxy.flow import Flow
 from watchtower.record import NEVER, Exchange, KeptRequest, Outcome, Role
@@ -59,8 +59,7 @@ class FlowLedger:
             epoch_ns = self._clock.wall_ns() - self._clock.monotonic_ns()
             while ended:
                 flow = ended.popleft()
-                if not flow.is_mirrored:
-                    self._mirror(flow)
+                self._mirror(flow)
                 self._count(flow)
                 self._record(flow, epoch_ns)
         except Exception:  # a defect here must not cost the next flow its record
@@ -74,13 +73,14 @@ class FlowLedger:
             self._loop.call_soon(self.settle)
 
     def _mirror(self, flow: Flow) -> None:
+        """Once, though it may be sent to its upstream twice."""
         mirror = flow.endpoint.mirror
-        flow.is_mirrored = True
-        if mirror is None:
+        if mirror is None or flow.is_mirrored:
             return
+        flow.is_mirrored = True
         request = flow.request
         head = request.head
-        parts, size = flow.request_kept, flow.request_size
+        parts, size = request.kept, request.size
         if request.parts:
             parts, size = parts + request.parts, size + sum(map(len, request.parts))
         mirror(
@@ -94,7 +94,7 @@ class FlowLedger:
                 head.noted,
                 head.content_type,
                 head.content_encoding,
-                parts if flow.is_kept_whole else None,
+                parts if request.is_kept_whole else None,
                 size,
                 flow.read_ns,
                 request.is_complete and flow.outcome is not Outcome.REFUSED,
@@ -112,27 +112,27 @@ class FlowLedger:
         cells.by_code(flow.status or _NOBODY_ANSWERED).inc()
         total = flow.ended_ns - flow.read_ns
         cells.duration.observe(total * 1e-9)
-        endpoint.request_bytes.inc(flow.request_size)
+        endpoint.request_bytes.inc(flow.request.size)
         if flow.first_byte_ns == NEVER:
             return
         cells.first_byte.observe((flow.first_byte_ns - flow.read_ns) * 1e-9)
-        cells.response_bytes.inc(flow.response_size)
+        cells.response_bytes.inc(flow.answer.size if flow.answer is not None else 0)
         if outcome is Outcome.ANSWERED or outcome is Outcome.ERROR_STATUS:
             ours = flow.sent_ns - flow.read_ns - (flow.wait_ns if flow.was_fresh else 0)
             endpoint.overhead.observe((ours + flow.ended_ns - flow.last_arrival_ns) * 1e-9)
 
     def _record(self, flow: Flow, epoch_ns: int) -> None:
-        capture, answer, variant = self._capture, flow.answer, flow.variant
+        capture, request, variant = self._capture, flow.request, flow.variant
+        answer = flow.answer if flow.answer is not None else _NO_ANSWER
         if not capture.is_sampled(flow.request_id):
             self._sampled_out()
             return
-        asked = flow.request.head
-        answered = answer.head if answer is not None else _NO_HEAD
+        asked, answered = request.head, answer.head
         request_body, request_note, request_encoding = capture.body(
-            flow.request_kept, flow.request_size, asked.content_type, asked.content_encoding
+            request.kept, request.size, asked.content_type, asked.content_encoding
         )
         response_body, response_note, response_encoding = capture.body(
-            flow.answer_kept, flow.response_size, answered.content_type, answered.content_encoding
+            answer.kept, answer.size, answered.content_type, answered.content_encoding
         )
         read_ns, noted = flow.read_ns, asked.noted
         self._journal(
@@ -157,8 +157,8 @@ class FlowLedger:
                 request_encoding,
                 answered.content_type,
                 response_encoding,
-                flow.request_size,
-                flow.response_size,
+                request.size,
+                answer.size,
                 request_note,
                 response_note,
                 capture.headers(noted) if capture.has_headers else (),
@@ -172,4 +172,4 @@ class FlowLedger:
         )
 
 
-_NO_HEAD: Final = AnswerHead(0, b"", [], {})
+_NO_ANSWER: Final = Answer(AnswerHead(0, b"", [], {}))
