@@ -2,7 +2,7 @@
 
 import pytest
 
-from dataplane import Plane, endpoint
+from dataplane import Plane, endpoint, shadow
 from watchtower.metrics.catalogue import UPSTREAM_RETRIES
 from wire import OK, Line, Message, Model, request
 
@@ -124,6 +124,30 @@ async def test_a_request_is_repeated_once_and_no_more(plane: Plane) -> None:
     found = await client.message()
 
     assert (found.status, len(model.lines), plane.count(UPSTREAM_RETRIES)) == (502, 2, 1)
+
+
+async def test_what_is_sent_again_is_mirrored_once(plane: Plane) -> None:
+    model, dark = await plane.model(), await plane.model(OK)
+    await plane.serve(endpoint(model, shadows=[shadow(dark)]))
+    client = await plane.client()
+    client.send(request("GET /first"))
+    kept = await model.line()
+    await kept.head()
+    kept.send(OK)
+    await client.message()
+
+    client.send(request("GET /again"))
+    await kept.head()
+    await plane.counted(lambda: len(dark.requests) == 2)
+    kept.close()
+    fresh = await model.line()
+    await fresh.head()
+    fresh.send(OK)
+    await client.message()
+    await plane.records()
+
+    assert [each.start for each in dark.requests] == ["GET /first HTTP/1.1", "GET /again HTTP/1.1"]
+    assert sum(plane.shadow_outcomes().values()) == 2
 
 
 async def test_an_idle_connection_that_the_model_closed_is_not_used(plane: Plane) -> None:
