@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ import uvloop
 from watchtower.clock import Clock
 from watchtower.config.model import Config, EndpointConfig, decode
 from watchtower.control import logs
+from watchtower.control.pulse import BEAT_S
 from watchtower.control.routes_file import POLL_INTERVAL, OverridesReader, effective_weights
 from watchtower.deadlines import Sweep
 from watchtower.gauges import Gauges
@@ -145,8 +147,9 @@ class Worker:
         tls = config.listen.tls
         listeners = [socket.socket(fileno=number) for number in plan.listen_fds]
         await server.start(listeners, server_context(tls) if tls is not None else None)
-        os.write(plan.ready_fd, b"1")
-        os.close(plan.ready_fd)
+        os.set_blocking(plan.ready_fd, False)
+        self._beat()
+        self._tasks.start(_every(BEAT_S, self._beat), "beat")
 
         await self._told.wait()
 
@@ -157,6 +160,11 @@ class Worker:
         gauges.take()
         await loop.run_in_executor(None, journal.close, CLOSE_JOURNAL_S)
         await self._tasks.cancel_all(1.0)
+        os.close(plan.ready_fd)
+
+    def _beat(self) -> None:
+        with suppress(BlockingIOError, BrokenPipeError):  # the supervisor has stopped reading, or is gone
+            os.write(self._plan.ready_fd, b"1")
 
     def _obey(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_signal_handler(signal.SIGTERM, self._told.set)

@@ -7,6 +7,8 @@ import signal
 import socket
 import sys
 
+BEAT_S = 0.02
+
 
 def main() -> None:
     plan = json.loads(os.read(0, int.from_bytes(os.read(0, 4))))
@@ -20,13 +22,13 @@ def main() -> None:
     for listener in listeners:
         listener.listen()
         listener.setblocking(False)
-    if mood != "never ready":
-        os.write(plan["ready_fd"], b"x")
     selector = selectors.DefaultSelector()
     for source in (*(listener.fileno() for listener in listeners), wake_read, 0):
         selector.register(source, selectors.EVENT_READ)
     while True:
-        sources = [key.fd for key, _ in selector.select()]
+        sources = [key.fd for key, _ in selector.select(BEAT_S)]
+        if mood != "never ready":
+            os.write(plan["ready_fd"], b"x")
         asked = [listener for listener in listeners if listener.fileno() in sources]
         for listener in asked:
             client, _ = listener.accept()

@@ -34,7 +34,8 @@ def worker(place: int, pid: int | None, state: WorkerState = WorkerState.READY) 
 def test_workers_are_counted_by_state(tmp_path: Path) -> None:
     found = Machine(tmp_path).after(worker(1, 101), worker(2, None, WorkerState.WAITING), worker(3, 103))
 
-    assert found.by(WORKERS, "state") == {"starting": 0.0, "ready": 2.0, "retiring": 0.0, "waiting": 1.0}
+    states = {"starting": 0.0, "ready": 2.0, "hanging": 0.0, "retiring": 0.0, "waiting": 1.0}
+    assert found.by(WORKERS, "state") == states
 
 
 def test_cpu_time_of_a_place_goes_on_over_its_workers(tmp_path: Path) -> None:

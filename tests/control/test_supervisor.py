@@ -9,12 +9,14 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from watchtower.address import Address
 from watchtower.clock import SECOND, ManualClock
 from watchtower.control.generation import FleetPlan, WorkerStatus, Workshop
+from watchtower.control.pulse import LOOK_S, LOST_AFTER
 from watchtower.control.supervisor import PATIENCE, Supervisor
 from watchtower.control.worker_process import Seat, WorkerState
 from watchtower.errors import ConfigError, StartError
@@ -41,7 +43,9 @@ def plan(mood: str = "good", workers: int = 1, drain: float = 5.0, address: Addr
 class Fleet:
     """A supervisor with fake workers, and what a test asks of it."""
 
-    def __init__(self, directory: Path, first: FleetPlan, ready_deadline: float = DEADLINE) -> None:
+    def __init__(
+        self, directory: Path, first: FleetPlan, ready_deadline: float = DEADLINE, look_every: float = LOOK_S
+    ) -> None:
         wipe(directory)
         self.directory = directory
         self.buried: list[str] = []
@@ -54,6 +58,7 @@ class Fleet:
             bury=self._bury,
             tasks=self.tasks,
             ready_deadline=ready_deadline,
+            look_every=look_every,
         )
         self.supervisor = Supervisor(first, self._load, workshop, lambda: self.clock.now_ns / SECOND)
 
@@ -93,9 +98,9 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def running(
-    directory: Path, first: FleetPlan | None = None, ready_deadline: float = DEADLINE
+    directory: Path, first: FleetPlan | None = None, ready_deadline: float = DEADLINE, look_every: float = LOOK_S
 ) -> AsyncIterator[Fleet]:
-    fleet = Fleet(directory / "metrics", first or plan(), ready_deadline)
+    fleet = Fleet(directory / "metrics", first or plan(), ready_deadline, look_every)
     await fleet.supervisor.start()
     serving = asyncio.create_task(fleet.supervisor.serve())
     try:
@@ -134,6 +139,37 @@ async def test_what_waits_in_a_killed_workers_queue_is_answered_by_its_replaceme
             answer = await asyncio.to_thread(queued.recv, 100)
 
         assert answer == b"w2"
+
+
+async def test_a_worker_that_hangs_is_told_and_replaced(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with running(tmp_path, look_every=0.05) as fleet:
+        os.kill(fleet.worker().pid or 0, signal.SIGSTOP)
+        await until(lambda: fleet.worker().state is WorkerState.HANGING)
+        await until(lambda: fleet.names() == ["w2"])
+
+        assert caplog.messages[:2] == ["a worker hangs", "a worker that hangs is killed"]
+        assert fleet.buried == ["w1"]
+
+
+async def test_a_worker_that_hung_for_a_while_is_ready_again(tmp_path: Path) -> None:
+    async with running(tmp_path, look_every=0.1) as fleet:
+        os.kill(fleet.worker().pid or 0, signal.SIGSTOP)
+        await until(lambda: fleet.worker().state is WorkerState.HANGING)
+        os.kill(fleet.worker().pid or 0, signal.SIGCONT)
+        await until(lambda: fleet.worker().state is WorkerState.READY)
+
+        assert fleet.names() == ["w1"]
+
+
+async def test_when_all_were_stopped_nobody_is_taken_for_dead(tmp_path: Path) -> None:
+    async with running(tmp_path, look_every=0.1) as fleet:
+        pid = fleet.worker().pid or 0
+        os.kill(pid, signal.SIGSTOP)
+        Event().wait(1.2 * LOST_AFTER * 0.1)  # our own loop stands still, too
+        os.kill(pid, signal.SIGCONT)
+        answer = await fleet.ask()
+
+        assert (answer, fleet.buried) == ("w1", [])
 
 
 async def test_reasons_to_start_that_never_came_show_zero(tmp_path: Path) -> None:

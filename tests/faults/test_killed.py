@@ -1,4 +1,4 @@
-"""kill -9 of a worker and of the supervisor."""
+"""kill -9 of a worker and of the supervisor; and a worker that hangs, which ends in one."""
 
 import os
 import signal
@@ -77,6 +77,21 @@ def test_records_that_died_with_a_worker_are_counted_as_dropped(tmp_path: Path) 
         dropped = on.sidecar.totals().by(catalogue.JOURNAL_DROPPED, "reason")
 
         assert dropped["worker_died"] == sum(dropped.values()) > 0
+
+
+def test_a_worker_that_hangs_is_shown_and_then_replaced(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        [hung] = on.sidecar.workers()
+        os.kill(hung, signal.SIGSTOP)
+        assert until(lambda: on.sidecar.workers("hanging") == [hung])
+        with on.load() as clients:  # who waits in its queue is answered by its replacement
+            on.sidecar.log.wait_for("a worker that hangs is killed")
+            assert until(lambda: on.sidecar.workers() not in ([], [hung]))
+            clients.wait_for_answers(50)
+            clients.stop()
+
+        assert set(clients.seen) == {200}
+        assert on.sidecar.differences(clients.total) == []
 
 
 def test_workers_drain_and_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from watchtower.address import Address
+from watchtower.control.pulse import LOOK_S
 from watchtower.control.restarts import Restarts
 from watchtower.control.sockets import Listeners
 from watchtower.control.worker_process import Seat, WorkerProcess, WorkerState, spawn
@@ -44,6 +45,7 @@ class Workshop:
     tasks: Tasks
     ordinals: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     ready_deadline: float = READY_DEADLINE
+    look_every: float = LOOK_S  # at the pulse of each worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,10 @@ class Generation:
             state = WorkerState.WAITING
         elif self._farewell:
             state = WorkerState.RETIRING
+        elif not worker.is_ready:
+            state = WorkerState.STARTING
         else:
-            state = WorkerState.READY if worker.is_ready else WorkerState.STARTING
+            state = WorkerState.HANGING if worker.pulse.is_hanging else WorkerState.READY
         restarts = self._restarts[place].count
         ordinal, pid = (worker.seat.ordinal, worker.pid) if worker else (None, None)
         return WorkerStatus(place, self.number, state, restarts, ordinal, pid)
@@ -136,9 +140,25 @@ class Generation:
             self._unready.discard(place)
             if not self._unready:
                 self._settle(is_started=True)
+        watching = self._workshop.tasks.start(self._watch(worker), f"watch {seat.process}")
         code = await worker.exited()
+        watching.cancel()
         del self._workers[place]
         self._mourn(seat, code)
+
+    async def _watch(self, worker: WorkerProcess) -> None:
+        """Ends a worker that hangs, so that it is replaced; one that was told to go has a deadline of its own."""
+        extra = {"place": worker.seat.place, "worker": worker.seat.process, "pid": worker.pid}
+        while not worker.pulse.is_lost:
+            was_hanging = worker.pulse.is_hanging
+            await asyncio.sleep(self._workshop.look_every)
+            if self._farewell:
+                return
+            worker.pulse.look()
+            if worker.pulse.is_hanging and not was_hanging:
+                logger.error("a worker hangs", extra=extra)
+        logger.error("a worker that hangs is killed", extra=extra)
+        worker.tell(signal.SIGKILL)
 
     def _mourn(self, seat: Seat, code: int) -> None:
         level = logging.INFO if self._farewell else logging.ERROR

@@ -3,7 +3,7 @@
 What the two have agreed on:
 
 - The worker inherits the listening sockets of its place (bound; the worker calls listen, and may do so again on a socket
-  that listens already) and a pipe, on which it writes one byte when it accepts connections.
+  that listens already) and a pipe, on which it writes a byte when it accepts connections, and then one every `BEAT_S`.
 - Its standard input carries a length of 4 bytes, big-endian, and then its plan; after that it stays open as a life line:
   its end means that the supervisor is gone, and the worker drains.
 - SIGTERM: drain. SIGUSR1: retire. Both mean: accept what is queued already, close the sockets (close, not shut down: others
@@ -19,10 +19,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
+from watchtower.control.pulse import Pulse
+
 
 class WorkerState(StrEnum):
     STARTING = "starting"
     READY = "ready"
+    HANGING = "hanging"  # ready, but its loop does not go round
     RETIRING = "retiring"
     WAITING = "waiting"  # for the next start
 
@@ -35,7 +38,7 @@ class Seat:
     ordinal: int  # never used again while the supervisor lives
     generation: int  # of the configuration
     listen_fds: tuple[int, ...]
-    ready_fd: int
+    ready_fd: int  # the pipe that it beats on
 
     @property
     def process(self) -> str:
@@ -44,10 +47,12 @@ class Seat:
 
 
 class WorkerProcess:
-    def __init__(self, seat: Seat, process: asyncio.subprocess.Process, ready: asyncio.Future[bool]) -> None:
+    def __init__(self, seat: Seat, process: asyncio.subprocess.Process, read_fd: int) -> None:
         self.seat = seat
+        self.pulse = Pulse()
         self._process = process
-        self._ready = ready
+        self._ready: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().add_reader(read_fd, self._hear, read_fd)
 
     @property
     def pid(self) -> int:
@@ -72,6 +77,15 @@ class WorkerProcess:
     async def exited(self) -> int:
         return await self._process.wait()
 
+    def _hear(self, read_fd: int) -> None:
+        beats = os.read(read_fd, 4096)
+        self.pulse.beat()
+        if not beats:  # it has closed the other end, or died
+            asyncio.get_running_loop().remove_reader(read_fd)
+            os.close(read_fd)
+        if not self._ready.done():
+            self._ready.set_result(bool(beats))
+
 
 async def spawn(command: Sequence[str], seat: Seat, encode: Callable[[Seat], bytes]) -> WorkerProcess:
     """Starts a worker for a seat; its `ready_fd` is filled in here."""
@@ -92,20 +106,4 @@ async def spawn(command: Sequence[str], seat: Seat, encode: Callable[[Seat], byt
         os.close(write_fd)
     if process.stdin is not None:
         process.stdin.write(len(plan).to_bytes(4) + plan)
-    return WorkerProcess(seat, process, _first_byte(read_fd))
-
-
-def _first_byte(read_fd: int) -> asyncio.Future[bool]:
-    """True when a byte has come, False when the other end was closed without one."""
-    loop = asyncio.get_running_loop()
-    came = loop.create_future()
-
-    def read() -> None:
-        loop.remove_reader(read_fd)
-        data = os.read(read_fd, 1)
-        os.close(read_fd)
-        if not came.done():
-            came.set_result(bool(data))
-
-    loop.add_reader(read_fd, read)
-    return came
+    return WorkerProcess(seat, process, read_fd)

@@ -218,7 +218,9 @@ BUILD_INFO: Final = _gauge(
     Label("python", source="the interpreter"),
     across=Across.MAX,
 )
-WORKERS: Final = _gauge("workers", "Workers by state.", _closed("state", "starting", "ready", "retiring", "waiting"))
+WORKERS: Final = _gauge(
+    "workers", "Workers by state.", _closed("state", "starting", "ready", "hanging", "retiring", "waiting")
+)
 WORKER_STARTS: Final = _counter(
     "worker_starts", "Workers started, by reason.", _closed("reason", "start", "crash", "reload")
 )
