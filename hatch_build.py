@@ -36,6 +36,7 @@ HOT = (
     "mirror/mirror",
     "mirror/rewrite",
     "mirror/shadow",
+    "proxy/account",
     "proxy/client",
     "proxy/endpoint",
     "proxy/flow",

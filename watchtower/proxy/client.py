@@ -7,7 +7,8 @@ from watchtower.http1.forwarding import forwarded_fields
 from watchtower.http1.refusal import Refusal, problem
 from watchtower.http1.request import Request, RequestHead
 from watchtower.http1.request_reader import RequestReader
-from watchtower.proxy.flow import FOREVER, READ_AHEAD, Flow, Ledger
+from watchtower.proxy.account import Ledger
+from watchtower.proxy.flow import FOREVER, READ_AHEAD, Flow
 from watchtower.proxy.hub import Hub
 from watchtower.proxy.identity import is_usable, make_request_id
 from watchtower.proxy.tunnel import Side

@@ -14,7 +14,8 @@ from watchtower.http1.framing import chunks, last_chunk
 from watchtower.http1.refusal import ANSWERS, Refusal, problem
 from watchtower.http1.request import Request, RequestHead
 from watchtower.http1.response import Answer
-from watchtower.proxy.endpoint import Endpoint, Variant
+from watchtower.proxy.account import Account, Ledger
+from watchtower.proxy.endpoint import Endpoint
 from watchtower.proxy.hub import Hub
 from watchtower.proxy.tunnel import Side, Tunnel
 from watchtower.record import NEVER, Outcome
@@ -55,34 +56,8 @@ class Client(Protocol):
     def flow_ended(self, *, keep: bool) -> None: ...
 
 
-class Ledger(Protocol):
-    """Who keeps account of flows."""
-
-    def request_sent(self, flow: "Flow") -> None:
-        """The whole request is on its way to the upstream."""
-
-    def ended(self, flow: "Flow") -> None: ...
-
-
-class Flow:
-    # Most flows change few of these; the class holds the values that they begin with.
-    variant: Variant | None = None
+class Flow(Account):
     deadline = FOREVER
-    own_fields = b""
-    wait_ns = 0  # from the head to a connection
-    was_fresh = False  # that connection was made for this request
-    sent_ns = NEVER
-    last_arrival_ns = NEVER  # of a part of the answer
-    first_byte_ns = NEVER
-    first_part_ns = NEVER
-    last_part_ns = NEVER
-    ended_ns = NEVER
-    part_count = 0
-    status = 0
-    answer: Answer | None = None
-    outcome: Outcome | None = None
-    reason = ""
-    is_mirrored = False
     _connection: UpstreamConnection | None = None
     _address: Address  # the variant's
     _answer_field = b""  # tells the client which variant it is
@@ -95,13 +70,10 @@ class Flow:
     def __init__(
         self, hub: Hub, ledger: Ledger, client: Client, request: Request, request_id: bytes, endpoint: Endpoint
     ) -> None:
-        self.read_ns = monotonic_ns()
+        super().__init__(request, request_id, endpoint)
         self._hub = hub
         self._ledger = ledger
         self._client = client
-        self.request = request
-        self.request_id = request_id
-        self.endpoint = endpoint
 
     def begin(self) -> None:
         endpoint, head = self.endpoint, self.request.head

@@ -14,7 +14,7 @@ from typing import Final
 from watchtower.clock import Clock
 from watchtower.http1.response import Answer, AnswerHead
 from watchtower.journal.capture import Capture
-from watchtower.proxy.flow import Flow
+from watchtower.proxy.account import Account
 from watchtower.record import NEVER, Exchange, KeptRequest, Outcome, Role
 
 logger = logging.getLogger(__name__)
@@ -35,17 +35,17 @@ class FlowLedger:
         self._sampled_out = sampled_out
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._sent: deque[Flow] = deque()
-        self._ended: deque[Flow] = deque()
+        self._sent: deque[Account] = deque()
+        self._ended: deque[Account] = deque()
         self._is_due = False
 
-    def request_sent(self, flow: Flow) -> None:
-        if flow.endpoint.mirror is not None:
-            self._sent.append(flow)
+    def request_sent(self, account: Account) -> None:
+        if account.endpoint.mirror is not None:
+            self._sent.append(account)
             self._come_back()
 
-    def ended(self, flow: Flow) -> None:
-        self._ended.append(flow)
+    def ended(self, account: Account) -> None:
+        self._ended.append(account)
         self._come_back()
 
     def settle(self) -> None:
@@ -58,12 +58,12 @@ class FlowLedger:
             # Durations are of the monotonic clock, beginnings of the wall's: this is what lies between them now.
             epoch_ns = self._clock.wall_ns() - self._clock.monotonic_ns()
             while ended:
-                flow = ended.popleft()
-                self._mirror(flow)
-                self._count(flow)
-                self._record(flow, epoch_ns)
-        except Exception:  # a defect here must not cost the next flow its record
-            logger.exception("a flow could not be accounted for")
+                account = ended.popleft()
+                self._mirror(account)
+                self._count(account)
+                self._record(account, epoch_ns)
+        except Exception:  # a defect here must not cost the next request its record
+            logger.exception("a request could not be accounted for")
             if sent or ended:
                 self._come_back()
 
@@ -72,59 +72,59 @@ class FlowLedger:
             self._is_due = True
             self._loop.call_soon(self.settle)
 
-    def _mirror(self, flow: Flow) -> None:
+    def _mirror(self, account: Account) -> None:
         """Once, though it may be sent to its upstream twice."""
-        mirror = flow.endpoint.mirror
-        if mirror is None or flow.is_mirrored:
+        mirror = account.endpoint.mirror
+        if mirror is None or account.is_mirrored:
             return
-        flow.is_mirrored = True
-        request = flow.request
+        account.is_mirrored = True
+        request = account.request
         head = request.head
         parts, size = request.kept, request.size
         if request.parts:
             parts, size = parts + request.parts, size + sum(map(len, request.parts))
         mirror(
             KeptRequest(
-                flow.request_id,
+                account.request_id,
                 head.method,
                 head.target,
                 head.host,
                 head.fields,
-                flow.own_fields,
+                account.own_fields,
                 head.noted,
                 head.content_type,
                 head.content_encoding,
                 parts if request.is_kept_whole else None,
                 size,
-                flow.read_ns,
-                request.is_complete and flow.outcome is not Outcome.REFUSED,
+                account.read_ns,
+                request.is_complete and account.outcome is not Outcome.REFUSED,
                 head.upgrade is not None,
-                self._capture.is_sampled(flow.request_id),
+                self._capture.is_sampled(account.request_id),
             )
         )
 
-    def _count(self, flow: Flow) -> None:
-        endpoint, outcome, variant = flow.endpoint, flow.outcome, flow.variant
+    def _count(self, account: Account) -> None:
+        endpoint, outcome, variant = account.endpoint, account.outcome, account.variant
         if outcome is None:
             return
         cells = variant.cells if variant is not None else endpoint.refused_cells
         cells.outcomes[outcome].inc()
-        cells.by_code(flow.status or _NOBODY_ANSWERED).inc()
-        total = flow.ended_ns - flow.read_ns
+        cells.by_code(account.status or _NOBODY_ANSWERED).inc()
+        total = account.ended_ns - account.read_ns
         cells.duration.observe(total * 1e-9)
-        endpoint.request_bytes.inc(flow.request.size)
-        if flow.first_byte_ns == NEVER:
+        endpoint.request_bytes.inc(account.request.size)
+        if account.first_byte_ns == NEVER:
             return
-        cells.first_byte.observe((flow.first_byte_ns - flow.read_ns) * 1e-9)
-        cells.response_bytes.inc(flow.answer.size if flow.answer is not None else 0)
+        cells.first_byte.observe((account.first_byte_ns - account.read_ns) * 1e-9)
+        cells.response_bytes.inc(account.answer.size if account.answer is not None else 0)
         if outcome is Outcome.ANSWERED or outcome is Outcome.ERROR_STATUS:
-            ours = flow.sent_ns - flow.read_ns - (flow.wait_ns if flow.was_fresh else 0)
-            endpoint.overhead.observe((ours + flow.ended_ns - flow.last_arrival_ns) * 1e-9)
+            ours = account.sent_ns - account.read_ns - (account.wait_ns if account.was_fresh else 0)
+            endpoint.overhead.observe((ours + account.ended_ns - account.last_arrival_ns) * 1e-9)
 
-    def _record(self, flow: Flow, epoch_ns: int) -> None:
-        capture, request, variant = self._capture, flow.request, flow.variant
-        answer = flow.answer if flow.answer is not None else _NO_ANSWER
-        if not capture.is_sampled(flow.request_id):
+    def _record(self, account: Account, epoch_ns: int) -> None:
+        capture, request, variant = self._capture, account.request, account.variant
+        answer = account.answer if account.answer is not None else _NO_ANSWER
+        if not capture.is_sampled(account.request_id):
             self._sampled_out()
             return
         asked, answered = request.head, answer.head
@@ -134,25 +134,25 @@ class FlowLedger:
         response_body, response_note, response_encoding = capture.body(
             answer.kept, answer.size, answered.content_type, answered.content_encoding
         )
-        read_ns, noted = flow.read_ns, asked.noted
+        read_ns, noted = account.read_ns, asked.noted
         self._journal(
             Exchange(
-                flow.request_id,
+                account.request_id,
                 Role.PRIMARY,
-                flow.endpoint.name,
+                account.endpoint.name,
                 variant.name if variant is not None else "",
-                flow.outcome or Outcome.REFUSED,
+                account.outcome or Outcome.REFUSED,
                 epoch_ns + read_ns,
-                0 if flow.was_fresh else flow.wait_ns,
-                flow.wait_ns if flow.was_fresh else 0,
-                flow.first_byte_ns - read_ns if flow.first_byte_ns != NEVER else NEVER,
-                flow.ended_ns - read_ns,
-                flow.part_count,
-                flow.first_part_ns - read_ns if flow.part_count else NEVER,
-                flow.last_part_ns - read_ns if flow.part_count else NEVER,
+                0 if account.was_fresh else account.wait_ns,
+                account.wait_ns if account.was_fresh else 0,
+                account.first_byte_ns - read_ns if account.first_byte_ns != NEVER else NEVER,
+                account.ended_ns - read_ns,
+                account.part_count,
+                account.first_part_ns - read_ns if account.part_count else NEVER,
+                account.last_part_ns - read_ns if account.part_count else NEVER,
                 asked.method,
                 asked.target,
-                flow.status,
+                account.status,
                 asked.content_type,
                 request_encoding,
                 answered.content_type,
@@ -165,7 +165,7 @@ class FlowLedger:
                 capture.headers(answered.noted) if capture.has_headers else (),
                 noted.get(b"x-watchtower-test", b""),
                 noted.get(b"traceparent", b""),
-                flow.reason,
+                account.reason,
                 request_body,
                 response_body,
             )

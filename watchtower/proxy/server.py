@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
+from watchtower.proxy.account import Ledger
 from watchtower.proxy.client import ClientConnection
-from watchtower.proxy.flow import Ledger
 from watchtower.proxy.hub import Hub
 from watchtower.proxy.settings import TlsServerSettings
 
