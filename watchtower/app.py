@@ -55,7 +55,8 @@ async def _serve(config: Config, reload: Callable[[], Config]) -> None:
 
 class _Sidecar:
     def __init__(self, config: Config, reload: Callable[[], Config]) -> None:
-        self._config = config  # in force
+        self._config = config  # in force, as is what was made of it
+        self._probe_targets: list[ProbeTarget] = []
         self._reload = reload
         self._data_dir = Path(config.data_dir)
         self._claim = claim(self._data_dir)  # held for as long as this process lives
@@ -113,20 +114,10 @@ class _Sidecar:
             last_reload=lambda: self._supervisor.last_reload,
             is_draining=lambda: self._supervisor.is_draining,
             take_census=self._take_census,
-            probe_targets=self._probe_targets,
+            probe_targets=lambda: self._probe_targets,
             probe_timeout=settings.probe_timeout,
         )
         return await start_admin(admin_app(parts), listeners)
-
-    def _probe_targets(self) -> list[ProbeTarget]:
-        path = self._config.admin.probe
-        if path is None:
-            return []
-        return [
-            probe_target(endpoint.name, variant, path)
-            for endpoint in self._config.endpoints
-            for variant in endpoint.variants
-        ]
 
     def _fresh(self) -> Config:
         config = self._reload()
@@ -136,7 +127,7 @@ class _Sidecar:
         return config
 
     def _plan(self, config: Config) -> FleetPlan:
-        encoded = encode(config)
+        encoded, targets = encode(config), _probe_targets(config)
 
         def told(seat: Seat) -> bytes:
             return plan_for(seat, metrics_dir=str(self._metrics_dir), data_dir=str(self._data_dir), config=encoded)
@@ -146,11 +137,12 @@ class _Sidecar:
             config.workers,
             config.drain.deadline,
             told,
-            lambda: self._adopt(config),
+            lambda: self._adopt(config, targets),
         )
 
-    def _adopt(self, config: Config) -> None:
+    def _adopt(self, config: Config, targets: list[ProbeTarget]) -> None:
         self._config = config
+        self._probe_targets = targets
 
     def _bury(self, process: str) -> None:
         self._died_with_worker.inc(unwritten_records(self._metrics_dir, process))
@@ -183,6 +175,16 @@ def _prepared(data_dir: Path) -> Path:
     except OSError as error:
         raise StartError(f"{data_dir}: cannot be used as data_dir: {error.strerror}") from error
     return metrics_dir
+
+
+def _probe_targets(config: Config) -> list[ProbeTarget]:
+    path = config.admin.probe
+    if path is None:
+        return []
+    try:
+        return [probe_target(each.name, variant, path) for each in config.endpoints for variant in each.variants]
+    except OSError as error:  # it could be read a moment ago, when the configuration was checked
+        raise StartError(f"a certificate cannot be read: {error}") from error
 
 
 def _view(endpoint: EndpointConfig) -> EndpointView:

@@ -1,6 +1,7 @@
 """TLS on both sides, with an authority of the test's own."""
 
 import http.client
+import json
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -125,6 +126,45 @@ def test_an_upstream_may_ask_for_our_certificate(
     own = {"cert": issued(ca, tmp_path / "own.pem")} if is_shown else {}
     with servers.aiohttp_server(at, context) as url:
         assert upstream_status(tmp_path, url, {"ca": ca_file, **own}) == status
+
+
+def readiness(folder: Path, url: str, authority: Path, server_name: str) -> tuple[int, list[str]]:
+    """Of a sidecar whose upstream's authority can be read at the start only."""
+    configured = endpoint(url)
+    configured["variants"][0]["tls"] = {"ca": str(authority), "server_name": server_name}
+    admin = {"listen": "127.0.0.1:0", "probe": "/hello"}
+    with running_sidecar(folder, {"endpoints": [configured], "admin": admin}) as sidecar:
+        authority.unlink()
+        client = http.client.HTTPConnection(sidecar.admin, timeout=DEADLINE_S)
+        with closing(client):
+            client.request("GET", "/readyz")
+            answer = client.getresponse()
+            return answer.status, json.load(answer)["waiting_for"]
+
+
+@pytest.fixture
+def named_upstream(at: Background, ca: CA) -> Iterator[str]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert("model.example").configure_cert(context)
+    with servers.aiohttp_server(at, context) as url:
+        yield url
+
+
+@pytest.fixture
+def authority(tmp_path: Path, ca: CA) -> Path:
+    path = tmp_path / "authority.pem"
+    ca.cert_pem.write_to_path(path)
+    return path
+
+
+def test_a_probe_asks_for_the_name_that_is_configured(tmp_path: Path, named_upstream: str, authority: Path) -> None:
+    assert readiness(tmp_path, named_upstream, authority, "model.example") == (200, [])
+
+
+def test_a_probe_of_an_upstream_with_another_name_says_so(tmp_path: Path, named_upstream: str, authority: Path) -> None:
+    status, [why] = readiness(tmp_path, named_upstream, authority, "another.example")
+
+    assert (status, "Hostname mismatch" in why) == (503, True)
 
 
 @pytest.fixture

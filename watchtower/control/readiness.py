@@ -22,14 +22,18 @@ class ProbeTarget:
     url: str  # the probe's, whole
     unix_path: str | None = None
     tls: ssl.SSLContext | None = None
+    server_name: str | None = None  # that the certificate must have, where it is not the URL's
 
 
 def probe_target(endpoint: str, variant: VariantSettings, path: str) -> ProbeTarget:
+    """Made once for a configuration: to read certificates takes milliseconds, and whoever may ask us could spend them."""
     address = parse_url(variant.url)
     if address.scheme == "unix":
         return ProbeTarget(endpoint, variant.name, f"http://localhost{path}", unix_path=address.socket)
-    tls = client_context(variant.tls) if address.is_tls else None
-    return ProbeTarget(endpoint, variant.name, f"{address}{path}", tls=tls)
+    if not address.is_tls:
+        return ProbeTarget(endpoint, variant.name, f"{address}{path}")
+    tls, name = client_context(variant.tls), variant.tls.server_name
+    return ProbeTarget(endpoint, variant.name, f"{address}{path}", tls=tls, server_name=name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,9 @@ async def _why_not(target: ProbeTarget, seconds: float) -> Unreachable | None:
     try:
         async with (
             aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=seconds)) as session,
-            session.get(target.url, ssl=target.tls or True, allow_redirects=False) as answer,
+            session.get(
+                target.url, ssl=target.tls or True, server_hostname=target.server_name, allow_redirects=False
+            ) as answer,
         ):
             why = "" if answer.status < 400 else f"status {answer.status}"
     except TimeoutError:
