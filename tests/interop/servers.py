@@ -96,6 +96,20 @@ def nginx(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
+def haproxy(folder: Path, upstream: str) -> Iterator[str]:
+    """Passes on to `http://HOST:PORT`."""
+    folder.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        (folder / "haproxy.cfg").write_text(
+            "defaults\n  mode http\n  timeout connect 5s\n  timeout client 20s\n  timeout server 20s\n"
+            f"frontend clients\n  bind fd@{listener.fileno()}\n  option forwardfor\n  default_backend upstream\n"
+            f"backend upstream\n  http-reuse always\n  server only {upstream.removeprefix('http://')}\n"
+        )
+        with _running([program("haproxy"), "-db", "-q", "-f", str(folder / "haproxy.cfg")], listener):
+            yield _url(listener)
+
+
+@contextmanager
 def _running(command: Sequence[str], listener: socket.socket | None = None) -> Iterator[None]:
     """With a socket that listens already, the server need not be waited for."""
     inherited = () if listener is None else (listener.fileno(),)
