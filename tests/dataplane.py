@@ -113,6 +113,20 @@ class Plane:
         self._clients.append(line)
         return line
 
+    async def conversation(self, *answers: bytes, **settings: Any) -> tuple[Line, Model]:
+        """One client and one model, with the worker between them."""
+        model = await self.model(*answers)
+        await self.serve(endpoint(model, **settings))
+        return await self.client(), model
+
+    async def asked(self, data: bytes, **settings: Any) -> tuple[Line, Line]:
+        """The client's end and the model's, where a request's head has arrived and no answer was given."""
+        client, model = await self.conversation(**settings)
+        client.send(data)
+        upstream = await model.line()
+        await upstream.head()
+        return client, upstream
+
     async def others_were_served(self, path: str = "/other") -> None:
         """Long enough for everything that could move to have moved: many other exchanges went through the same loop."""
         other = await self.client()

@@ -199,7 +199,8 @@ class Model:
             task.cancel()
         for line in self.lines:
             line.transport.abort()
-        await asyncio.sleep(0)
+            await line.lost()
+        await asyncio.gather(*self._at_work, return_exceptions=True)
 
     def _took(self, line: Line) -> None:
         self.lines.append(line)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dataplane import Plane, endpoint
+from dataplane import Plane
 from wire import OK, request
 
 MANY = b"X-A: 1\r\n" * 130_000  # a megabyte
@@ -13,9 +13,7 @@ FIELDS = pytest.mark.parametrize("fields", [MANY, LONG], ids=["many", "long"])
 
 @FIELDS
 async def test_the_head_of_an_answer_is_bounded(plane: Plane, fields: bytes) -> None:
-    model = await plane.model(b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 2\r\n\r\nok")
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 2\r\n\r\nok")
 
     found = await client.send(request("GET /")).head()
 
@@ -25,9 +23,7 @@ async def test_the_head_of_an_answer_is_bounded(plane: Plane, fields: bytes) -> 
 @FIELDS
 async def test_the_trailers_of_an_answer_are_bounded(plane: Plane, fields: bytes) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    model = await plane.model(head + CHUNKS + fields + b"\r\n")
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(head + CHUNKS + fields + b"\r\n")
 
     await client.send(request("GET /")).head()
     await plane.counted(lambda: plane.outcomes() != {})
@@ -37,9 +33,7 @@ async def test_the_trailers_of_an_answer_are_bounded(plane: Plane, fields: bytes
 
 @FIELDS
 async def test_the_trailers_of_a_request_are_bounded(plane: Plane, fields: bytes) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK)
 
     found = await client.send(request("POST /", "Transfer-Encoding: chunked") + CHUNKS + fields + b"\r\n").message()
 
@@ -47,9 +41,7 @@ async def test_the_trailers_of_a_request_are_bounded(plane: Plane, fields: bytes
 
 
 async def test_a_chunks_extension_is_thrown_away(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     sent = request("POST /", "Transfer-Encoding: chunked") + b"1;" + b"a" * 1000 + b"\r\na\r\n0\r\n\r\n"
     await client.send(sent).message()
@@ -58,9 +50,7 @@ async def test_a_chunks_extension_is_thrown_away(plane: Plane) -> None:
 
 
 async def test_a_chunks_extension_is_bounded(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK)
 
     sent = request("POST /", "Transfer-Encoding: chunked") + b"1;" + b"a" * 1_000_000 + b"\r\na\r\n0\r\n\r\n"
     found = await client.send(sent).message()

@@ -10,18 +10,14 @@ from wire import OK, Message, answer, request
 
 async def forwarded(plane: Plane, *lines: str, **settings: Any) -> Message:
     """A request as the model gets it."""
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model, **settings))
-    client = await plane.client()
+    client, model = await plane.conversation(OK, **settings)
     await client.send(request("GET /a", *lines)).message()
     return model.requests[0]
 
 
 async def answered(plane: Plane, *lines: str, asked: tuple[str, ...] = ()) -> Message:
     """An answer as the client gets it."""
-    model = await plane.model(answer(b"", *lines))
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(answer(b"", *lines))
     return await client.send(request("GET /a", *asked)).message()
 
 
@@ -64,9 +60,7 @@ async def test_what_the_models_connection_names_ends_here(plane: Plane) -> None:
 
 
 async def test_other_fields_pass_in_their_order_and_as_they_were_written(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     await client.send(request("GET /", "X-B: 1, 2", "x-a: Ä", "X-B: 3", "Authorization: Bearer t")).message()
 
@@ -126,9 +120,7 @@ async def test_a_variants_path_is_put_before_the_requests(plane: Plane) -> None:
 
 
 async def test_the_clients_request_id_is_taken_and_returned(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     found = await client.send(request("GET /", "X-Request-ID: 1-5759e988-bd862e3fe1be46a994272793")).message()
 
@@ -137,9 +129,7 @@ async def test_the_clients_request_id_is_taken_and_returned(plane: Plane) -> Non
 
 
 async def test_without_one_the_model_and_the_client_get_the_same_new_id(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     found = await client.send(request("GET /")).message()
 
@@ -147,9 +137,7 @@ async def test_without_one_the_model_and_the_client_get_the_same_new_id(plane: P
 
 
 async def test_each_request_gets_an_id_of_its_own_that_sorts_behind_the_last(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK)
 
     ids = [(await client.send(request("GET /")).message()).value("x-request-id") for _ in range(3)]
 
@@ -182,9 +170,7 @@ async def test_the_client_is_told_which_variant_answered(plane: Plane) -> None:
 
 
 async def test_a_refused_request_has_no_variant(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model, match={"path": "/v1"}))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK, match={"path": "/v1"})
 
     found = await client.send(request("GET /v2")).message()
 
@@ -208,9 +194,7 @@ async def test_clients_that_send_the_same_head_are_told_apart(plane: Plane) -> N
 
 
 async def test_the_same_head_with_another_body_carries_that_body(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     for body in (b"ab", b"cd"):
         await client.send(request("POST /", body=body)).message()
@@ -219,9 +203,7 @@ async def test_the_same_head_with_another_body_carries_that_body(plane: Plane) -
 
 
 async def test_the_same_answers_head_with_another_body_carries_that_body(plane: Plane) -> None:
-    model = await plane.model(answer(b"ab"), answer(b"cd"))
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(answer(b"ab"), answer(b"cd"))
 
     found = [(await client.send(request("GET /")).message()).body for _ in range(2)]
 
@@ -229,9 +211,7 @@ async def test_the_same_answers_head_with_another_body_carries_that_body(plane: 
 
 
 async def test_more_heads_than_are_remembered_are_all_read_right(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     client.send(b"".join(request(f"GET /{number}", f"X-N: {number}") for number in range(1200)))
     for _ in range(1200):

@@ -15,9 +15,7 @@ def on_disk(folder: Path) -> bytes:
 
 
 async def test_a_record_says_what_was_asked_and_answered(plane: Plane) -> None:
-    model = await plane.model(answer(b"0.9", "Content-Type: text/csv", status="201 Created"))
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(answer(b"0.9", "Content-Type: text/csv", status="201 Created"))
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
     sent = request("POST /predict?a=1", "Content-Type: application/json", f"traceparent: {trace}", body=b"[1]")
@@ -33,9 +31,7 @@ async def test_a_record_says_what_was_asked_and_answered(plane: Plane) -> None:
 
 
 async def test_the_times_of_a_record_stand_in_their_order(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK)
 
     await client.send(request("GET /")).message()
     [found] = await plane.records()
@@ -46,9 +42,7 @@ async def test_the_times_of_a_record_stand_in_their_order(plane: Plane) -> None:
 
 
 async def test_on_a_kept_connection_nothing_was_spent_on_connecting(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK)
 
     for _ in range(2):
         await client.send(request("GET /")).message()
@@ -58,9 +52,7 @@ async def test_on_a_kept_connection_nothing_was_spent_on_connecting(plane: Plane
 
 
 async def test_the_parts_of_a_streamed_answer_are_counted_as_they_came(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation()
 
     client.send(request("GET /"))
     upstream = await model.line()
@@ -124,9 +116,7 @@ async def test_chosen_headers_are_kept_and_credentials_never(plane: Plane) -> No
 
 
 async def test_headers_that_nobody_chose_are_not_kept(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK)
 
     await client.send(request("GET /", "X-Private: hidden")).message()
     [found] = await plane.records()
@@ -164,9 +154,7 @@ async def test_a_body_that_cannot_be_redacted_is_not_kept_and_counted(plane: Pla
 
 
 async def test_a_client_may_mark_its_request_as_test_traffic(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     await client.send(request("GET /", "x-watchtower-test: run-7")).message()
     [found] = await plane.records()
@@ -175,9 +163,7 @@ async def test_a_client_may_mark_its_request_as_test_traffic(plane: Plane) -> No
 
 
 async def test_a_record_is_counted_when_it_is_offered_and_when_it_is_written(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK)
     before = plane.count(JOURNAL_RECORDS), plane.count(JOURNAL_WRITTEN)
 
     await client.send(request("GET /")).message()
@@ -212,9 +198,7 @@ async def test_a_sampled_pair_is_kept_or_left_out_together(plane: Plane) -> None
 
 
 async def test_a_refused_request_has_a_record_with_the_reason(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model, max_body=1))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK, max_body=1)
 
     await client.send(request("POST /", body=b"12")).message()
     [found] = await plane.records()
@@ -223,9 +207,7 @@ async def test_a_refused_request_has_a_record_with_the_reason(plane: Plane) -> N
 
 
 async def test_an_encoded_body_is_kept_as_it_was_sent(plane: Plane) -> None:
-    model = await plane.model(answer(b"\x1f\x8b\x00", "Content-Encoding: gzip"))
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(answer(b"\x1f\x8b\x00", "Content-Encoding: gzip"))
 
     await client.send(request("POST /", "Content-Encoding: br", body=b"\x0b")).message()
     [found] = await plane.records()

@@ -14,9 +14,7 @@ def reason(problem: Message) -> str:
 
 
 async def test_a_path_that_no_endpoint_takes_is_404_and_keeps_the_connection(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model, match={"path": "/v1"}))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK, match={"path": "/v1"})
 
     first = await client.send(request("GET /v2")).message()
     second = await client.send(request("GET /v1")).message()
@@ -26,9 +24,7 @@ async def test_a_path_that_no_endpoint_takes_is_404_and_keeps_the_connection(pla
 
 
 async def test_a_request_without_an_endpoint_whose_body_is_on_its_way_ends_the_connection(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model, match={"path": "/v1"}))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK, match={"path": "/v1"})
 
     found = await client.send(request("POST /v2", "Content-Length: 10") + b"half").message()
 
@@ -36,9 +32,7 @@ async def test_a_request_without_an_endpoint_whose_body_is_on_its_way_ends_the_c
 
 
 async def test_a_problem_to_head_has_no_body(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model, match={"path": "/v1"}))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK, match={"path": "/v1"})
 
     first = await client.send(request("HEAD /v2")).head()
     second = await client.send(request("GET /v1")).message()
@@ -47,9 +41,7 @@ async def test_a_problem_to_head_has_no_body(plane: Plane) -> None:
 
 
 async def test_a_body_that_announces_too_much_is_413_and_reaches_nobody(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model, max_body=4))
-    client = await plane.client()
+    client, model = await plane.conversation(OK, max_body=4)
 
     found = await client.send(request("POST /", body=b"12345")).message()
 
@@ -58,17 +50,13 @@ async def test_a_body_that_announces_too_much_is_413_and_reaches_nobody(plane: P
 
 
 async def test_a_body_that_announces_the_limit_passes(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model, max_body=4))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK, max_body=4)
 
     assert (await client.send(request("POST /", body=b"1234")).message()).status == 200
 
 
 async def test_chunks_that_become_too_much_are_413_and_never_whole_upstream(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model, max_body=4))
-    client = await plane.client()
+    client, model = await plane.conversation(max_body=4)
 
     client.send(request("POST /", "Transfer-Encoding: chunked") + b"4\r\n1234\r\n")
     upstream = await model.line()
@@ -79,9 +67,7 @@ async def test_chunks_that_become_too_much_are_413_and_never_whole_upstream(plan
 
 
 async def test_a_client_that_still_sends_can_read_why_it_was_refused(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model, max_body=4))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK, max_body=4)
 
     client.send(request("POST /", "Content-Length: 1000000"))
     found = await client.message()
@@ -107,9 +93,7 @@ async def test_too_many_in_flight_is_503_with_the_time_to_come_back(plane: Plane
 
 
 async def test_a_refused_request_makes_room_for_the_next(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model, max_in_flight=1))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK, max_in_flight=1)
 
     found = [(await client.send(request("GET /")).message()).status for _ in range(3)]
 

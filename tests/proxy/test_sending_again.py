@@ -1,19 +1,17 @@
 """A request that met a connection closed under it, before a byte of the answer came, is sent once more where it may be."""
 
+from typing import Any
+
 import pytest
 
-from dataplane import Plane, endpoint, shadow
+from dataplane import Plane, shadow
 from watchtower.metrics.catalogue import UPSTREAM_RETRIES
 from wire import OK, Line, Message, Model, request
 
 
-async def meets_a_closing_connection(
-    plane: Plane, data: bytes, *, retry: str = "safe", begun: bytes = b"", resets: bool = False
-) -> tuple[Message, Model]:
-    """What becomes of a request on a kept connection that the model closes behind it."""
-    model = await plane.model()
-    await plane.serve(endpoint(model, retry=retry))
-    client = await plane.client()
+async def on_a_kept_connection(plane: Plane, data: bytes, **settings: Any) -> tuple[Line, Model, Line]:
+    """A client, a model, and the model's end of a connection that it has used once, with the head of a second request."""
+    client, model = await plane.conversation(**settings)
     client.send(request("GET /first"))
     kept = await model.line()
     await kept.head()
@@ -21,20 +19,21 @@ async def meets_a_closing_connection(
     await client.message()
     client.send(data)
     await kept.head()
+    return client, model, kept
+
+
+async def meets_a_closing_connection(
+    plane: Plane, data: bytes, *, retry: str = "safe", begun: bytes = b"", resets: bool = False
+) -> tuple[Message, Model]:
+    """What becomes of a request on a kept connection that the model closes behind it."""
+    client, model, kept = await on_a_kept_connection(plane, data, retry=retry)
     kept.send(begun)
     kept.reset() if resets else kept.close()
-    if begun:
-        return await client.message(), model
-    answered = plane.counted(lambda: len(model.lines) == 2 or bool(client.unread))
-    await answered
-    if len(model.lines) == 2:
-        await _answer(model.lines[1])
+    await plane.counted(lambda: len(model.lines) == 2 or bool(client.unread))
+    for fresh in model.lines[1:]:
+        await fresh.message()
+        fresh.send(OK)
     return await client.message(), model
-
-
-async def _answer(fresh: Line) -> None:
-    await fresh.message()
-    fresh.send(OK)
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "PUT", "DELETE", "TRACE"])
@@ -85,9 +84,7 @@ async def test_behind_a_byte_of_the_answer_nothing_is_repeated(plane: Plane) -> 
 
 
 async def test_on_a_fresh_connection_nothing_is_repeated(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation()
 
     client.send(request("GET /"))
     upstream = await model.line()
@@ -106,17 +103,8 @@ async def test_a_body_beyond_what_is_kept_is_not_repeated(plane: Plane) -> None:
 
 
 async def test_a_request_is_repeated_once_and_no_more(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
-    client.send(request("GET /first"))
-    kept = await model.line()
-    await kept.head()
-    kept.send(OK)
-    await client.message()
+    client, model, kept = await on_a_kept_connection(plane, request("GET /again"))
 
-    client.send(request("GET /again"))
-    await kept.head()
     kept.close()
     fresh = await model.line()
     await fresh.head()
@@ -127,17 +115,9 @@ async def test_a_request_is_repeated_once_and_no_more(plane: Plane) -> None:
 
 
 async def test_what_is_sent_again_is_mirrored_once(plane: Plane) -> None:
-    model, dark = await plane.model(), await plane.model(OK)
-    await plane.serve(endpoint(model, shadows=[shadow(dark)]))
-    client = await plane.client()
-    client.send(request("GET /first"))
-    kept = await model.line()
-    await kept.head()
-    kept.send(OK)
-    await client.message()
+    dark = await plane.model(OK)
+    client, model, kept = await on_a_kept_connection(plane, request("GET /again"), shadows=[shadow(dark)])
 
-    client.send(request("GET /again"))
-    await kept.head()
     await plane.counted(lambda: len(dark.requests) == 2)
     kept.close()
     fresh = await model.line()
@@ -151,9 +131,7 @@ async def test_what_is_sent_again_is_mirrored_once(plane: Plane) -> None:
 
 
 async def test_an_idle_connection_that_the_model_closed_is_not_used(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     await client.send(request("POST /1", body=b"a")).message()
     kept = model.lines[0]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dataplane import Plane, endpoint
+from dataplane import Plane
 from smuggling import PASSED, REFUSED, Passed, Refused
 from watchtower.http1.refusal import ANSWERS
 from wire import OK, request
@@ -12,9 +12,7 @@ from wire import OK, request
 
 @pytest.mark.parametrize("row", REFUSED, ids=lambda row: row.name)
 async def test_it_is_refused_with_its_reason_and_reaches_nobody(plane: Plane, row: Refused) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     found = await client.send(row.data).message()
     behind = await client.rest()
@@ -28,9 +26,7 @@ async def test_it_is_refused_with_its_reason_and_reaches_nobody(plane: Plane, ro
 
 @pytest.mark.parametrize("row", PASSED, ids=lambda row: row.name)
 async def test_it_passes_in_words_of_our_own(plane: Plane, row: Passed) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     found = await client.send(row.data).message()
 
@@ -40,9 +36,7 @@ async def test_it_passes_in_words_of_our_own(plane: Plane, row: Passed) -> None:
 
 @pytest.mark.parametrize("line", ["GET /a RTSP/1.0", "POST /a RTSP/1.0", "OPTIONS * RTSP/1.0", "SOURCE /a ICE/1.0"])
 async def test_another_protocols_request_is_refused(plane: Plane, line: str) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     found = await client.send(f"{line}\r\nHost: a\r\n\r\n".encode()).head()
 
@@ -50,9 +44,7 @@ async def test_another_protocols_request_is_refused(plane: Plane, line: str) -> 
 
 
 async def test_behind_a_refused_request_nothing_is_read(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     await client.send(b"GET /a\x01 HTTP/1.1\r\nHost: a\r\n\r\n" + request("GET /b")).message()
 
@@ -60,9 +52,7 @@ async def test_behind_a_refused_request_nothing_is_read(plane: Plane) -> None:
 
 
 async def test_before_a_refused_request_everything_is_answered(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     client.send(request("GET /1") + request("GET /2") + b"GET /3 HTTP/1.1\r\n\r\n")
     found = [(await client.message()).status for _ in range(3)]
@@ -72,9 +62,7 @@ async def test_before_a_refused_request_everything_is_answered(plane: Plane) -> 
 
 
 async def test_a_body_that_turns_out_malformed_never_becomes_whole_upstream(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation()
     client.send(b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
     upstream = await model.line()
     await upstream.read_to(b"5\r\nhello\r\n")
@@ -88,9 +76,7 @@ async def test_a_body_that_turns_out_malformed_never_becomes_whole_upstream(plan
 
 @pytest.mark.parametrize("first", [b"\n", b"\r"], ids=["lf", "cr"])
 async def test_a_line_feed_before_a_request_is_no_part_of_its_method(plane: Plane, first: bytes) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     await client.send(first + request("GET /a")).message()
 

@@ -10,13 +10,8 @@ BIG = 48 * 1024 * 1024
 
 
 async def test_a_part_of_an_answer_arrives_before_the_next_is_sent(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, upstream = await plane.asked(request("GET /stream"))
 
-    client.send(request("GET /stream"))
-    upstream = await model.line()
-    await upstream.head()
     upstream.send(EVENTS + b"9\r\ndata: 1\n\n\r\n")
     await client.head()
     first = await client.read_to(b"data: 1\n\n")
@@ -27,9 +22,7 @@ async def test_a_part_of_an_answer_arrives_before_the_next_is_sent(plane: Plane)
 
 
 async def test_a_head_arrives_before_its_body_is_sent(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation()
 
     client.send(request("GET /stream"))
     upstream = await model.line()
@@ -41,13 +34,8 @@ async def test_a_head_arrives_before_its_body_is_sent(plane: Plane) -> None:
 
 
 async def test_a_part_of_a_request_arrives_before_the_next_is_sent(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, upstream = await plane.asked(request("POST /", "Transfer-Encoding: chunked") + b"1\r\na\r\n")
 
-    client.send(request("POST /", "Transfer-Encoding: chunked") + b"1\r\na\r\n")
-    upstream = await model.line()
-    await upstream.head()
     first = await upstream.read(6)
     client.send(b"1\r\nb\r\n0\r\n\r\n")
 
@@ -55,13 +43,8 @@ async def test_a_part_of_a_request_arrives_before_the_next_is_sent(plane: Plane)
 
 
 async def test_a_part_of_a_request_with_a_length_arrives_before_the_next_is_sent(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, upstream = await plane.asked(request("POST /", "Content-Length: 2") + b"a")
 
-    client.send(request("POST /", "Content-Length: 2") + b"a")
-    upstream = await model.line()
-    await upstream.head()
     first = await upstream.read(1)
     client.send(b"b")
 
@@ -69,13 +52,8 @@ async def test_a_part_of_a_request_with_a_length_arrives_before_the_next_is_sent
 
 
 async def test_both_directions_may_stream_at_once(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, upstream = await plane.asked(request("POST /", "Transfer-Encoding: chunked"))
 
-    client.send(request("POST /", "Transfer-Encoding: chunked"))
-    upstream = await model.line()
-    await upstream.head()
     upstream.send(EVENTS)
     await client.head()
     for _ in range(3):
@@ -93,9 +71,7 @@ async def test_both_directions_may_stream_at_once(plane: Plane) -> None:
 
 
 async def test_a_chunk_of_any_size_passes_in_the_pieces_that_come(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation()
 
     client.send(request("GET /"))
     upstream = await model.line()

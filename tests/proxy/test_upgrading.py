@@ -18,21 +18,15 @@ SWITCHING = (
 
 async def tunnel(plane: Plane) -> tuple[Line, Line]:
     """Both ends of one that stands."""
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
-    client.send(WISH)
-    upstream = await model.line()
-    await upstream.head()
+    client, upstream = await plane.asked(WISH)
+
     upstream.send(SWITCHING)
     await client.head()
     return client, upstream
 
 
 async def test_the_wish_and_the_consent_pass_with_their_fields(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation()
 
     client.send(WISH)
     upstream = await model.line()
@@ -57,13 +51,8 @@ async def test_bytes_pass_both_ways_untouched(plane: Plane) -> None:
 
 
 async def test_what_came_with_the_heads_is_not_lost(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, upstream = await plane.asked(WISH + b"early")
 
-    client.send(WISH + b"early")
-    upstream = await model.line()
-    await upstream.head()
     upstream.send(SWITCHING + b"prompt")
     await client.head()
 
@@ -71,13 +60,8 @@ async def test_what_came_with_the_heads_is_not_lost(plane: Plane) -> None:
 
 
 async def test_nothing_of_the_other_protocol_is_sent_before_the_consent(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, upstream = await plane.asked(WISH + b"early")
 
-    client.send(WISH + b"early")
-    upstream = await model.line()
-    await upstream.head()
     upstream.send(b"HTTP/1.1 103 Early Hints\r\n\r\n")
     await client.head()
 
@@ -149,9 +133,7 @@ async def test_a_model_that_is_lost_ends_the_clients_side(plane: Plane) -> None:
 
 
 async def test_a_wish_that_is_not_granted_is_an_ordinary_request(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(OK)
 
     first = await client.send(WISH).message()
     second = await client.send(request("GET /next")).message()
@@ -160,9 +142,7 @@ async def test_a_wish_that_is_not_granted_is_an_ordinary_request(plane: Plane) -
 
 
 async def test_what_was_pipelined_behind_a_wish_that_is_not_granted_is_answered(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     client.send(WISH + request("GET /next"))
     found = [(await client.message()).status for _ in range(2)]
@@ -189,9 +169,7 @@ async def test_who_sends_on_without_a_consent_waits_with_what_it_sends(plane: Pl
 
 @pytest.mark.slow
 async def test_who_waited_for_a_consent_that_does_not_come_is_read_again(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
     size = 2 * READ_AHEAD // len(request("GET /next"))
 
     client.send(WISH + request("GET /next") * size)
@@ -202,9 +180,7 @@ async def test_who_waited_for_a_consent_that_does_not_come_is_read_again(plane: 
 
 
 async def test_what_is_not_http_behind_a_wish_that_is_not_granted_is_400(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     client.send(WISH + b"\x81\x85rubbish\r\n\r\n")
     found = [(await client.message()).status for _ in range(2)]
@@ -228,9 +204,7 @@ async def test_a_wish_that_also_says_close_loses_nothing_of_what_follows(plane: 
 
 
 async def test_who_sent_on_before_a_refusal_that_closes_can_read_it(plane: Plane) -> None:
-    model = await plane.model(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
     client.send(CLOSING_WISH + bytes(1_000_000))
     found = await client.message()
@@ -239,9 +213,7 @@ async def test_who_sent_on_before_a_refusal_that_closes_can_read_it(plane: Plane
 
 
 async def test_a_consent_that_nobody_asked_for_is_a_bad_answer(plane: Plane) -> None:
-    model = await plane.model(SWITCHING)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, _ = await plane.conversation(SWITCHING)
 
     found = await client.send(request("GET /")).message()
 
@@ -249,9 +221,7 @@ async def test_a_consent_that_nobody_asked_for_is_a_bad_answer(plane: Plane) -> 
 
 
 async def test_a_wish_without_connection_upgrade_is_not_passed_on(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     await client.send(request("GET /", "Upgrade: websocket")).message()
 

@@ -51,13 +51,8 @@ async def test_the_connection_of_a_client_survives_a_dead_model(plane: Plane) ->
 
 
 async def test_a_model_that_closes_without_an_answer_is_502(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, upstream = await plane.asked(request("GET /"))
 
-    client.send(request("GET /"))
-    upstream = await model.line()
-    await upstream.head()
     upstream.close()
     found = await client.message()
 
@@ -65,13 +60,8 @@ async def test_a_model_that_closes_without_an_answer_is_502(plane: Plane) -> Non
 
 
 async def test_a_model_that_resets_is_502(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, upstream = await plane.asked(request("GET /"))
 
-    client.send(request("GET /"))
-    upstream = await model.line()
-    await upstream.head()
     upstream.reset()
     found = await client.message()
 
@@ -79,9 +69,7 @@ async def test_a_model_that_resets_is_502(plane: Plane) -> None:
 
 
 async def test_a_model_that_closes_in_the_middle_of_a_head_is_502(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation()
 
     client.send(request("GET /"))
     (await model.line()).send(b"HTTP/1.1 200 OK\r\nContent-").close()
@@ -100,9 +88,7 @@ async def test_a_model_that_closes_in_the_middle_of_a_head_is_502(plane: Plane) 
     ids=["length", "between_chunks", "in_a_chunk"],
 )
 async def test_an_answer_that_is_cut_off_is_cut_off_for_the_client_too(plane: Plane, begun: bytes) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation()
 
     client.send(request("GET /"))
     upstream = await model.line()
@@ -116,9 +102,7 @@ async def test_an_answer_that_is_cut_off_is_cut_off_for_the_client_too(plane: Pl
 
 
 async def test_an_answer_that_was_cut_off_is_recorded_as_far_as_it_came(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation()
 
     client.send(request("GET /"))
     (await model.line()).send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").close()
@@ -152,13 +136,8 @@ MALFORMED = {
 
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
 async def test_a_malformed_answer_is_502_and_its_connection_closed(plane: Plane, data: bytes) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, upstream = await plane.asked(request("GET /"))
 
-    client.send(request("GET /"))
-    upstream = await model.line()
-    await upstream.head()
     upstream.send(data)
     found = await client.message()
     await upstream.until(lambda: upstream.is_ended)
@@ -167,9 +146,7 @@ async def test_a_malformed_answer_is_502_and_its_connection_closed(plane: Plane,
 
 
 async def test_a_length_of_thousands_of_digits_is_a_bad_answer(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation()
 
     client.send(request("GET /"))
     (await model.line()).send(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"0" * 5000 + b"2\r\n\r\nok")
@@ -179,9 +156,7 @@ async def test_a_length_of_thousands_of_digits_is_a_bad_answer(plane: Plane) -> 
 
 
 async def test_an_answer_whose_chunks_turn_out_malformed_is_cut_off(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation()
 
     client.send(request("GET /"))
     upstream = await model.line()
@@ -239,9 +214,7 @@ async def test_half_a_head_behind_an_answer_does_not_become_part_of_the_next(pla
 
 
 async def test_bytes_that_nobody_asked_for_close_a_kept_connection(plane: Plane) -> None:
-    model = await plane.model(OK)
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation(OK)
 
     await client.send(request("GET /1")).message()
     model.lines[0].send(OK)
@@ -255,9 +228,7 @@ async def test_bytes_that_nobody_asked_for_close_a_kept_connection(plane: Plane)
 
 
 async def test_a_model_that_does_not_begin_to_answer_in_time_is_504(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model, pool={"first_byte_timeout": "1ms"}))
-    client = await plane.client()
+    client, model = await plane.conversation(pool={"first_byte_timeout": "1ms"})
 
     client.send(request("GET /"))
     upstream = await model.line()
@@ -268,9 +239,7 @@ async def test_a_model_that_does_not_begin_to_answer_in_time_is_504(plane: Plane
 
 
 async def test_a_model_that_stalls_in_its_answer_is_cut_off(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model, pool={"idle_timeout": "1ms"}))
-    client = await plane.client()
+    client, model = await plane.conversation(pool={"idle_timeout": "1ms"})
 
     client.send(request("GET /"))
     (await model.line()).send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok")
@@ -281,9 +250,7 @@ async def test_a_model_that_stalls_in_its_answer_is_cut_off(plane: Plane) -> Non
 
 
 async def test_an_exchange_ends_at_its_total_time_whatever_still_comes(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model, pool={"total_timeout": "150ms"}))
-    client = await plane.client()
+    client, model = await plane.conversation(pool={"total_timeout": "150ms"})
 
     client.send(request("GET /"))
     upstream = await model.line()
@@ -298,9 +265,7 @@ async def test_an_exchange_ends_at_its_total_time_whatever_still_comes(plane: Pl
 
 
 async def test_a_timed_out_request_keeps_the_clients_connection(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model, pool={"first_byte_timeout": "1ms"}))
-    client = await plane.client()
+    client, _ = await plane.conversation(pool={"first_byte_timeout": "1ms"})
 
     await client.send(request("GET /")).message()
     second = await client.send(request("GET /")).message()
@@ -312,13 +277,8 @@ async def test_a_timed_out_request_keeps_the_clients_connection(plane: Plane) ->
 
 
 async def test_a_client_that_leaves_stops_the_models_request(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, upstream = await plane.asked(request("GET /"))
 
-    client.send(request("GET /"))
-    upstream = await model.line()
-    await upstream.head()
     client.close()
     await upstream.until(lambda: upstream.is_ended)
     await plane.counted(lambda: plane.outcomes() != {})
@@ -329,13 +289,8 @@ async def test_a_client_that_leaves_stops_the_models_request(plane: Plane) -> No
 
 
 async def test_a_client_that_will_send_no_more_is_taken_as_leaving(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, upstream = await plane.asked(request("GET /"))
 
-    client.send(request("GET /"))
-    upstream = await model.line()
-    await upstream.head()
     client.end()
     await upstream.until(lambda: upstream.is_ended)
     await client.rest()
@@ -345,9 +300,7 @@ async def test_a_client_that_will_send_no_more_is_taken_as_leaving(plane: Plane)
 
 
 async def test_a_client_that_leaves_during_the_answer_is_recorded_with_what_it_got(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation()
 
     client.send(request("GET /"))
     upstream = await model.line()
@@ -363,9 +316,7 @@ async def test_a_client_that_leaves_during_the_answer_is_recorded_with_what_it_g
 
 
 async def test_a_client_that_leaves_in_its_body_stops_the_models_request(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation()
 
     client.send(request("POST /", "Content-Length: 10") + b"half")
     upstream = await model.line()
@@ -397,9 +348,7 @@ async def test_a_client_that_leaves_before_there_is_a_connection_asks_nothing(pl
 
 
 async def test_a_request_that_is_under_way_when_the_worker_gives_up_is_recorded(plane: Plane) -> None:
-    model = await plane.model()
-    await plane.serve(endpoint(model))
-    client = await plane.client()
+    client, model = await plane.conversation()
 
     client.send(request("GET /"))
     await (await model.line()).head()
