@@ -15,6 +15,7 @@ from sidecar import DEADLINE_S
 
 T = TypeVar("T")
 PART = 65536
+RETRY_S = 0.005  # of a client that is refused
 LOST = "lost"  # a request whose connection ended before its answer did
 
 
@@ -154,6 +155,8 @@ class Load:
         close = b"" if is_keeping else b"\r\nConnection: close"
         self._request = head.encode() + close + b"\r\n\r\n" + body
         self._is_over = False
+        self._background = background
+        self._over = asyncio.Event()
         self._changed = Condition()
         self._work = [background.start(self._client()) for _ in range(clients)]
 
@@ -175,6 +178,7 @@ class Load:
     def finish(self) -> None:
         """Nobody asks again; what is asked already goes on."""
         self._is_over = True
+        self._background.call(self._over.set)
 
     def stop(self) -> None:
         """Returns when the last answer has come."""
@@ -191,7 +195,8 @@ class Load:
                 reader, writer = await asyncio.open_connection(*self._at)
             except OSError:
                 self._note(LOST)
-                await asyncio.sleep(0.005)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._over.wait(), RETRY_S)
                 continue
             try:
                 while await self._ask(reader, writer):

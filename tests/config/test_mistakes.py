@@ -1,4 +1,3 @@
-from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -7,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from watchtower.config.load import load
+from watchtower.config.model import Config
 from watchtower.errors import ConfigError
 
 MISTAKES = Path(__file__).parent / "mistakes"
@@ -47,9 +47,9 @@ def test_whatever_stands_in_a_file_is_a_configuration_or_a_mistake(at: int, gone
     with NamedTemporaryFile("w", encoding="utf-8", errors="replace", suffix=".yaml") as file:
         file.write(EVERYTHING[:at] + come + EVERYTHING[at + gone :])
         file.flush()
+        found = _outcome(file.name)
 
-        with suppress(ConfigError):
-            load(file.name, ENVIRON)
+    assert isinstance(found, (Config, ConfigError))
 
 
 def test_a_file_that_is_not_there_is_a_mistake() -> None:
@@ -88,3 +88,10 @@ def test_what_the_environment_holds_in_another_encoding_is_a_mistake(tmp_path: P
         load(file, {"WHERE": "K\udcf6ln"})
 
     assert f"{file}:1: data_dir: got '${{WHERE}}', expected a text in UTF-8, without NUL" == caught.value.mistakes[0]
+
+
+def _outcome(path: str) -> Config | ConfigError:
+    try:
+        return load(path, ENVIRON)
+    except ConfigError as error:
+        return error

@@ -21,8 +21,8 @@ def test_a_folder_is_claimed_once(tmp_path: Path) -> None:
 def test_a_folder_is_free_when_its_holder_is_gone(tmp_path: Path) -> None:
     claim(tmp_path).close()
 
-    with claim(tmp_path):
-        pass
+    with claim(tmp_path) as again:
+        assert again.name == str(tmp_path / "supervisor.lock")
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ async def test_a_failure_is_logged_with_the_tasks_name(caplog: pytest.LogCapture
         raise ValueError("broken")
 
     await asyncio.wait([Tasks().start(fail(), "tend")])
-    await asyncio.sleep(0)
 
     assert [(record.message, vars(record)["task"]) for record in caplog.records] == [("a task failed", "tend")]
 
@@ -25,18 +24,18 @@ async def test_a_task_is_kept_until_it_ends() -> None:
     kept = len(tasks)
     go.set()
     await task
-    await asyncio.sleep(0)
 
     assert (kept, len(tasks)) == (1, 0)
 
 
 async def test_cancelling_all_names_those_that_do_not_end_in_time() -> None:
-    tasks, go = Tasks(), asyncio.Event()
+    tasks, go, has_begun = Tasks(), asyncio.Event(), asyncio.Event()
 
     async def ends() -> None:
         await asyncio.Event().wait()
 
     async def stays() -> None:
+        has_begun.set()
         while not go.is_set():
             try:
                 await go.wait()
@@ -45,7 +44,7 @@ async def test_cancelling_all_names_those_that_do_not_end_in_time() -> None:
 
     tasks.start(ends(), "ends")
     stubborn = tasks.start(stays(), "stays")
-    await asyncio.sleep(0)
+    await has_begun.wait()
     late = await tasks.cancel_all(0.01)
     go.set()
     await stubborn
@@ -58,7 +57,6 @@ async def test_a_cancelled_task_is_no_failure(caplog: pytest.LogCaptureFixture) 
     tasks.start(asyncio.Event().wait(), "waits")  # type: ignore[arg-type]  # any awaitable will do
 
     await tasks.cancel_all(1.0)
-    await asyncio.sleep(0)
 
     assert caplog.records == []
 

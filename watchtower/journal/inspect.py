@@ -160,22 +160,35 @@ def _last(directory: Path, count: int, matches: Matches) -> tuple[list[Exchange]
     kept: list[Exchange] = []
     ends: Offsets = {}
     for stream, group in groupby(segments(directory), lambda segment: segment.stream):
-        of_stream: list[Exchange] = []
-        for segment in reversed(list(group)):
-            part: deque[Exchange] = deque(maxlen=count)
-            end = 0
-            with suppress(FileNotFoundError):
-                for item in scan(segment.path):
-                    if isinstance(item, Record):
-                        end = item.end
-                        if matches(item.exchange):
-                            part.append(item.exchange)
-            ends.setdefault(stream, Position(segment.sequence, end))
-            of_stream = [*part, *of_stream]
-            if len(of_stream) >= count:
-                break
-        kept += of_stream[-count:]
+        found, ends[stream] = _last_of_stream(list(group), count, matches)
+        kept += found
     return sorted(kept, key=lambda exchange: exchange.started_ns)[-count:], ends
+
+
+def _last_of_stream(present: list[Segment], count: int, matches: Matches) -> tuple[list[Exchange], Position]:
+    """From its newest segment back to where there are enough."""
+    kept: list[Exchange] = []
+    ends: list[Position] = []
+    for segment in reversed(present):
+        found, end = _last_of_segment(segment, count, matches)
+        kept = [*found, *kept]
+        ends.append(Position(segment.sequence, end))
+        if len(kept) >= count:
+            break
+    return kept[-count:], ends[0]
+
+
+def _last_of_segment(segment: Segment, count: int, matches: Matches) -> tuple[deque[Exchange], int]:
+    kept: deque[Exchange] = deque(maxlen=count)
+    end = 0
+    with suppress(FileNotFoundError):  # removed in the meantime
+        for item in scan(segment.path):
+            if not isinstance(item, Record):
+                continue
+            end = item.end
+            if matches(item.exchange):
+                kept.append(item.exchange)
+    return kept, end
 
 
 def _body(body: bytes) -> tuple[Any, str]:
