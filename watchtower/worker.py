@@ -23,6 +23,7 @@ import uvloop
 from watchtower.clock import Clock
 from watchtower.config.model import Config, EndpointConfig, decode
 from watchtower.control import logs
+from watchtower.control.descriptors import Descriptors
 from watchtower.control.pulse import BEAT_S
 from watchtower.control.routes_file import POLL_INTERVAL, OverridesReader, effective_weights
 from watchtower.deadlines import Sweep
@@ -103,6 +104,7 @@ class Worker:
         self._spare_idle = False
         self._mirrors: list[Mirror] = []
         self._pools: list[Pool] = []
+        self._descriptors = Descriptors()
         self._overrides = OverridesReader(Path(plan.data_dir) / "routes.json")
 
     async def serve(self) -> None:
@@ -200,6 +202,7 @@ class Worker:
         for pool in self._pools:
             pool.close_stale()
         gauges.take()
+        self._descriptors.look()
 
     def _take_weights(self, endpoints: list[Endpoint]) -> None:
         if self._overrides.look():

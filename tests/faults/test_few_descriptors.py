@@ -61,6 +61,15 @@ def test_everybody_is_served_when_there_are_descriptors_again(tmp_path: Path) ->
         assert on.sidecar.differences(before.total + after.total) == []
 
 
+def test_it_is_told_when_no_descriptor_is_left_and_when_there_are_some_again(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        with few_descriptors(on.sidecar.workers()[0], 0):
+            lost = on.sidecar.log.wait_for("no file descriptor is left: new connections are closed unanswered")
+        on.sidecar.log.wait_for("there are file descriptors again")
+
+        assert (lost["level"], lost["process"]) == ("error", "w1")
+
+
 def test_a_request_for_which_no_connection_can_be_opened_gets_502(tmp_path: Path) -> None:
     with stage(tmp_path) as on, ExitStack() as stack:
         client = stack.enter_context(_closing(connected(on.sidecar)))
