@@ -1,0 +1,174 @@
+"""The bins of a column: chosen once from the reference, so that every window after it is counted in the same ones.
+
+Numbers are cut where each bin holds the same share of the reference (equal mass): every bin then has the same sampling
+error, and no bin is empty in the reference. A value that alone holds a bin's share (zeros in a zero-inflated column,
+a default) gets a bin of its own: the interval from it to the next float. The first and the last bin are open, so that
+every finite number has a bin. Cuts that would leave a bin empty in the reference are taken back; only
+a constant has two empty ones, below and above itself.
+
+Words are the reference's most frequent; its rarer ones are counted together as `other`, and what the reference never
+held as `new`. Texts and vectors have no bins of their own: their parts (length, words, …, norm) are numbers that do.
+
+A window's counts are one array of fixed length, the slots in this order:
+
+| column | slots |
+|---|---|
+| number, integer | the bins, `odd`, `missing` |
+| category, boolean | the words, `other`, `new`, `odd`, `missing` |
+| text, vector, timestamp, null | `present`, `odd`, `missing` |
+
+`missing` is null and NaN; `odd` is values of another type, and infinities. A timestamp has no bins because the usual
+one grows: it would leave any fixed range at once. When its age matters, let the caller send the age.
+"""
+
+import zlib
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from watchtower.drift.values import WORDY, Values
+from watchtower.table import Kind
+
+BINS: Final = 10  # as PSI's users know it; river, NannyML and whylogs cut there, too
+MAX_WORDS: Final = 200
+MAX_KNOWN: Final = 10_000  # of further words that are told from new ones; a longer list is no category
+PRESENT, OTHER, NEW, ODD, MISSING = "present", "other", "new", "odd", "missing"
+
+Counts = NDArray[np.int64]
+
+
+class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    kind: Kind
+    cuts: tuple[float, ...] = ()  # ascending; a bin reaches from one, which it holds, to the next
+    points: tuple[float, ...] = ()  # values that alone hold a bin's share
+    words: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()  # words of the reference beyond `words`
+    is_closed: bool = True  # False: the reference had more words than are known, so none can be called new
+    low: float = -np.inf  # the reference's least and greatest number: a window's beyond them are out of range
+    high: float = np.inf
+    parts: dict[str, "Bins"] = {}
+
+    @classmethod
+    def of_numbers(cls, kind: Kind, ordered: NDArray[np.float64], bins: int = BINS) -> "Bins":
+        """From the reference's finite numbers in ascending order."""
+        if not len(ordered):
+            return cls(kind=kind)
+        points = tuple(_points(ordered, bins).tolist())
+        cuts = _cuts(ordered, points, bins)
+        return cls(kind=kind, cuts=cuts, points=points, low=float(ordered[0]), high=float(ordered[-1]))
+
+    @classmethod
+    def of_words(cls, kind: Kind, tally: Mapping[str, int], most: int = MAX_WORDS) -> "Bins":
+        """From the reference's words and their rows."""
+        ordered = sorted(tally, key=lambda word: (-tally[word], word))
+        rest = ordered[most:]
+        return cls(
+            kind=kind, words=tuple(ordered[:most]), known=frozenset(rest[:MAX_KNOWN]), is_closed=len(rest) <= MAX_KNOWN
+        )
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """A name for each slot, for people."""
+        return (*self._value_labels(), ODD, MISSING)
+
+    @property
+    def size(self) -> int:
+        """How many slots a window's counts have."""
+        return len(self.labels)
+
+    @property
+    def values(self) -> slice:
+        """The slots that hold values of the column's own kind: what the effect sizes compare."""
+        return slice(0, self.size - 2)
+
+    @cached_property
+    def mark(self) -> int:
+        """The same for equal bins, in any process: what was counted in other bins is not taken for ours."""
+        return zlib.crc32(msgspec.msgpack.encode(self, order="deterministic"))
+
+    def counts(self, values: Values) -> Counts:
+        """How many of a batch's rows fall into each slot; their sum is the batch's rows."""
+        found = np.zeros(self.size, np.int64)
+        found[-2], found[-1] = values.oddities, values.absent
+        if self.kind in WORDY:
+            self._count_words(values.words, found)
+        elif self.is_numeric:
+            found[:-2] = self._count_numbers(values.numbers)
+        else:
+            found[0] = values.count - values.oddities - values.absent
+        return found
+
+    def outside(self, values: Values) -> tuple[int, int]:
+        """How many numbers are below the reference's least, and above its greatest."""
+        numbers = values.numbers
+        below = int(np.searchsorted(numbers, self.low, side="left"))
+        return below, len(numbers) - int(np.searchsorted(numbers, self.high, side="right"))
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.kind in {Kind.NUMBER, Kind.INTEGER}
+
+    @cached_property
+    def _slots(self) -> dict[str, int]:
+        rare = dict.fromkeys(self.known, len(self.words))
+        return rare | {word: slot for slot, word in enumerate(self.words)}
+
+    def _count_numbers(self, ordered: NDArray[np.float64]) -> Counts:
+        """In ascending order a bin is a stretch: a search for each cut is cheaper than one for each number."""
+        ends = np.searchsorted(ordered, self.cuts, side="left")
+        return np.diff(ends, prepend=0, append=len(ordered)).astype(np.int64)
+
+    def _count_words(self, words: Mapping[str, int], found: Counts) -> None:
+        slots = self._slots
+        unknown = len(self.words) + (1 if self.is_closed else 0)
+        for word, rows in words.items():
+            found[slots.get(word, unknown)] += rows
+
+    def _value_labels(self) -> tuple[str, ...]:
+        if self.kind in WORDY:
+            return (*self.words, OTHER, NEW)
+        if not self.is_numeric:
+            return (PRESENT,)
+        if not self.cuts:
+            return ("any",)
+        inner = [self._interval(*pair) for pair in zip(self.cuts, self.cuts[1:], strict=False)]
+        first, last = self._shown(self.cuts[0]), self._shown(self.cuts[-1])
+        is_point = _before(self.cuts[0]) in self.points
+        return (f"{'up to' if is_point else 'below'} {first}", *inner, f"from {last}")
+
+    def _interval(self, start: float, end: float) -> str:
+        return f"{start:.6g}" if _before(end) == start else f"{self._shown(start)} to {self._shown(end)}"
+
+    def _shown(self, cut: float) -> str:
+        """A cut behind a point is named after the point, from which no print could tell it."""
+        return f"{_before(cut) if _before(cut) in self.points else cut:.6g}"
+
+
+def _before(number: float) -> float:
+    return float(np.nextafter(number, -np.inf))
+
+
+def _cuts(ordered: NDArray[np.float64], points: tuple[float, ...], bins: int) -> tuple[float, ...]:
+    number = len(ordered)
+    if ordered[0] == ordered[-1]:  # whatever else a constant becomes must show
+        return points[0], float(np.nextafter(points[0], np.inf))
+    rest = ordered[~np.isin(ordered, points)]
+    pieces = max(round(bins * len(rest) / number), 1)
+    inner = rest[(np.arange(1, pieces) * len(rest)) // pieces] if len(rest) else rest
+    return _without_empty_bins(np.unique(np.concatenate((points, np.nextafter(points, np.inf), inner))), ordered)
+
+
+def _points(ordered: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+    distinct, rows = np.unique(ordered, return_counts=True)
+    return distinct[rows * bins >= len(ordered)]
+
+
+def _without_empty_bins(cuts: NDArray[np.float64], ordered: NDArray[np.float64]) -> tuple[float, ...]:
+    """Of cuts with none of the reference between them the last stays, and none at either end of the reference."""
+    positions = np.searchsorted(ordered, cuts, side="left")
+    next_ones = np.concatenate((positions[1:], [len(ordered)]))
+    return tuple(cuts[(positions > 0) & (positions < next_ones)].tolist())
