@@ -18,6 +18,9 @@ class Pace:
             for way in ways if number % 2 == 0 else reversed(ways):
                 yield number, way
 
-    def in_seconds(self) -> "Pace":
-        """As long in all, in rounds of a second: one hiccup of the machine spoils one of them, and not their median."""
-        return Pace(self.rounds * self.seconds, 1)
+    def in_seconds(self, times: int = 1) -> "Pace":
+        """As long in all, or some times as long, in rounds of a second.
+
+        One hiccup of the machine spoils one of them, and not their median.
+        """
+        return Pace(self.rounds * self.seconds * times, 1)

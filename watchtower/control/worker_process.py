@@ -16,7 +16,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from watchtower.control.pulse import Pulse
@@ -39,11 +39,12 @@ class Seat:
     generation: int  # of the configuration
     listen_fds: tuple[int, ...]
     ready_fd: int  # the pipe that it beats on
+    kind: str = "w"  # a worker; "a" for the analyst
 
     @property
     def process(self) -> str:
         """Its name in metrics' files and the journal's segments."""
-        return f"w{self.ordinal}"
+        return f"{self.kind}{self.ordinal}"
 
 
 class WorkerProcess:
@@ -90,7 +91,7 @@ class WorkerProcess:
 async def spawn(command: Sequence[str], seat: Seat, encode: Callable[[Seat], bytes]) -> WorkerProcess:
     """Starts a worker for a seat; its `ready_fd` is filled in here."""
     read_fd, write_fd = os.pipe()
-    seat = Seat(seat.place, seat.ordinal, seat.generation, seat.listen_fds, write_fd)
+    seat = replace(seat, ready_fd=write_fd)
     try:
         plan = encode(seat)
         process = await asyncio.create_subprocess_exec(
