@@ -1,0 +1,216 @@
+"""What the analyst shows: it writes these into the state database, the admin API and the commands read them there.
+
+One document for each endpoint and subject, and one for each of its shadows; `key` says under which name. Times are
+seconds since 1970. A number that cannot be said is null, and what it is made of stands beside it.
+"""
+
+from typing import Final
+
+import msgspec
+
+STATUS: Final = "status"
+DRIFT: Final = "drift"
+BASELINE: Final = "baseline"
+SCHEMA: Final = "schema"
+PERFORMANCE: Final = "performance"
+SHADOW: Final = "shadow"
+
+
+def key(subject: str, endpoint: str, shadow: str = "") -> str:
+    return "/".join((subject, endpoint, shadow) if shadow else (subject, endpoint))
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """What every document begins with."""
+
+    endpoint: str
+    updated: float  # when it was written
+    last_event: float | None = None  # of the newest exchange that it knows
+
+
+class FaultView(msgspec.Struct, frozen=True, kw_only=True):
+    """Bodies that could not be read for one reason, and the last of them as the journal keeps it: redacted."""
+
+    side: str
+    reason: str
+    count: int
+    detail: str
+    request_id: str
+    beginning: str
+
+
+class ProtocolView(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    protocol: str
+    why: str
+
+
+class AnalysisView(View, frozen=True, kw_only=True):
+    """How far the analyst is, and what it could not read."""
+
+    exchanges: int
+    test_traffic: int  # counted, and left out of everything else
+    rows: int
+    skipped: dict[str, int]  # exchanges that were only counted, by reason
+    late_rows: int  # that came after their window was closed
+    lag_seconds: float
+    protocols: list[ProtocolView]
+    faults: list[FaultView]
+
+
+class VerdictView(msgspec.Struct, frozen=True, kw_only=True):
+    """One budget of one shadow. Reading it at any time, and as often as one likes, costs nothing of its error rate."""
+
+    budget: str
+    decision: str  # within, worse, undecided
+    value: float | None
+    low: float | None
+    high: float | None
+    margin: float
+    pairs: int
+    since: float | None
+    more: int | None  # about how many more pairs, where it is undecided
+    note: str = ""
+
+
+class ColumnDifferenceView(msgspec.Struct, frozen=True, kw_only=True):
+    """One output column or path of the answers' structure."""
+
+    name: str
+    measure: str
+    pairs: int
+    disagreeing: int
+    figures: dict[str, float | None]
+
+
+class SegmentView(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    pairs: int
+    disagreement: float | None
+    shadow_failures: int
+    primary_failures: int
+
+
+class WorstPairView(msgspec.Struct, frozen=True, kw_only=True):
+    request_id: str
+    severity: float
+    summary: str
+    primary_status: int
+    shadow_status: int
+    primary_body: str
+    shadow_body: str
+
+
+class ShadowView(View, frozen=True, kw_only=True):
+    """A shadow's answers beside the primary's."""
+
+    shadow: str
+    decision: str  # worse if any budget is, within if all are, else undecided
+    alpha: float  # chance that any of these verdicts is ever wrong
+    pairs: int
+    agreeing: int
+    failures: dict[str, int]  # both_failed, primary_failed, shadow_failed, …
+    unpaired: dict[str, int]  # by reason
+    not_compared: int  # pairs of which a body could not be read
+    twin: str | None  # the shadow that measures the primary's own noise
+    disagreement_beyond_twin: float | None
+    latency_ms: dict[str, dict[str, float | None]]  # primary, shadow → p50, p95, p99
+    verdicts: list[VerdictView]
+    columns: list[ColumnDifferenceView]
+    segments: list[SegmentView]
+    worst: list[WorstPairView]
+
+
+class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
+    column: str
+    way: str
+    effect: str
+    since: float
+    detected: float
+    evidence: float  # decimal logarithms, both
+    threshold: float
+    observations: int
+
+
+class ColumnDriftView(msgspec.Struct, frozen=True, kw_only=True):
+    """One column of the last window that was closed."""
+
+    column: str
+    kind: str
+    rows: int
+    effects: dict[str, float | None]
+    evidence: float | None
+    is_alarm: bool
+
+
+class ViolationView(msgspec.Struct, frozen=True, kw_only=True):
+    column: str
+    violation: str
+    rows: int
+    detail: str
+
+
+class DriftView(View, frozen=True, kw_only=True):
+    """How the traffic of now differs from the baseline."""
+
+    baseline: str | None  # name and version; null while there is none
+    waiting_for: str  # why there is none yet
+    windows: int  # closed since the baseline was set
+    last_window: float | None
+    promise: str  # of false alarms
+    threshold: float | None
+    alarms: list[AlarmView]
+    cleared: list[AlarmView]  # the last that are over
+    columns: list[ColumnDriftView]
+    quality: list[ViolationView]
+    left_out: int  # columns beyond `drift.max_columns`
+
+
+class BaselineView(View, frozen=True, kw_only=True):
+    name: str | None
+    version: int | None
+    source: str
+    made: float | None
+    rows: int
+    waiting_for: str
+    columns: dict[str, str]  # name → kind
+
+
+class SchemaColumnView(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    side: str
+    kind: str
+    in_baseline: bool
+
+
+class SchemaView(View, frozen=True, kw_only=True):
+    columns: list[SchemaColumnView]
+
+
+class EstimateView(msgspec.Struct, frozen=True, kw_only=True):
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    rows: int
+
+
+class PerformanceSeriesView(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one variant or shadow, whole or one of its segments."""
+
+    who: str
+    segment: str | None
+    task: str
+    estimates: list[EstimateView]
+    without_labels: list[EstimateView]
+    disagrees: list[str]  # metrics whose estimate and whose labels differ beyond both intervals
+
+
+class PerformanceView(View, frozen=True, kw_only=True):
+    labels: int
+    joined: int
+    unknown: int  # whose id had no row when their period ended
+    waiting: int
+    coverage: float | None  # share of the period's rows that have a label
+    lag_seconds: dict[str, float | None]  # between the prediction and its label: p50, p95
+    series: list[PerformanceSeriesView]
