@@ -1,0 +1,15 @@
+from typing import NamedTuple
+
+from watchtower.table import EMPTY, Table
+
+
+class Answer(NamedTuple):
+    """What either side brings to a comparison."""
+
+    outcome: str
+    status: int
+    total_ns: int
+    table: Table = EMPTY  # the output columns
+    document: object = None  # the parsed JSON; None where there is none
+    body: bytes = b""  # as it was kept
+    is_decoded: bool = True  # False: cut, not kept or not understood, so that table and document tell nothing

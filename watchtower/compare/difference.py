@@ -1,0 +1,247 @@
+"""What one pair says: who failed, how much slower the shadow was, and where the two answers differ."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from watchtower.compare.answer import Answer
+from watchtower.compare.columns import LARGEST, Cells, ColumnDifference
+from watchtower.compare.readings import Measure
+from watchtower.compare.settings import CompareSettings
+from watchtower.compare.structure import PathDifference, Structure
+from watchtower.journal.redact import compile_paths
+from watchtower.record import Outcome, ShadowOutcome, Word
+
+_FAILED: Final = frozenset(
+    {Outcome.ERROR_STATUS, Outcome.CONNECT_FAILED, Outcome.RESET, Outcome.TIMED_OUT, Outcome.BAD_ANSWER}
+)
+_ANSWERED: Final = Outcome.ANSWERED
+_MAX_PLANS: Final = 64  # shapes of answers, of which a model has a few; beyond it they are forgotten and made anew
+_CONTAINERS: Final = frozenset({"predictions", "outputs", "instances", "data", "choices"})
+_NO_COLUMNS: Final[Mapping[str, ColumnDifference]] = {}
+
+
+class Failure(Word):
+    """Why a pair has, or has not, two answers that can be compared. It is a label of the metrics."""
+
+    NONE = "none"
+    BOTH = "both_failed"
+    PRIMARY = "primary_failed"
+    SHADOW = "shadow_failed"
+    STATUS = "status"  # both answered, with statuses that differ
+    UNREADABLE = "unreadable"  # both answered, and at least one body was cut, not kept or not understood
+    NOT_ASKED = "not_asked"  # the shadow was skipped, or the client left before the primary's answer
+
+
+class Difference(msgspec.Struct, frozen=True, gc=False):
+    agrees: bool  # no row disagrees; False as well where nothing was compared
+    failure: Failure
+    primary_ns: int
+    shadow_ns: int
+    rows: int = 0  # compared
+    rows_disagreeing: int = 0
+    score: float | None = None  # mean of the score column, shadow's minus primary's, in its unit
+    columns: Mapping[str, ColumnDifference] = _NO_COLUMNS
+    paths: tuple[PathDifference, ...] = ()
+
+    @property
+    def latency_ns(self) -> int:
+        return self.shadow_ns - self.primary_ns
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether the answers themselves could be compared."""
+        return self.failure is Failure.NONE or self.failure is Failure.STATUS
+
+    @property
+    def severity(self) -> float:
+        """From 0 to 4, by which the worst pairs are found: a failure, a changed status, then the share of bad rows.
+
+        Of equal shares, the larger first distance goes first; it is squashed into what one row of a thousand weighs.
+        """
+        if self.failure is Failure.SHADOW:
+            return 4.0
+        share = self.rows_disagreeing / self.rows if self.rows else 0.0
+        largest = max((column.first_max for column in self.columns.values()), default=0.0)
+        return (2.0 if self.failure is Failure.STATUS else 0.0) + share + 1e-3 * largest / (1 + largest)
+
+
+class _Planned(NamedTuple):
+    name: str
+    primary: int  # place in a row; -1 where the side has no such column
+    shadow: int
+    asked: Measure | None
+    is_unordered: bool
+
+
+class Comparer:
+    """Compares the answers of one endpoint; a `ValueError` says which path of the settings is none."""
+
+    def __init__(self, settings: CompareSettings) -> None:
+        ignore = [path for path in settings.ignore if path.startswith("$")]
+        unordered = [path for path in settings.unordered if path.startswith("$")]
+        self._structure = Structure(ignore, unordered, settings.tolerance, settings.relative_tolerance)
+        self._cells = Cells(settings, self._structure)
+        self._ignored, self._ignored_below = _columns_of(settings.ignore)
+        self._unordered, self._unordered_below = _columns_of(settings.unordered)
+        self._asked = {name: Measure(measure) for name, measure in settings.columns.items()}
+        self._score = settings.score
+        self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], list[_Planned]] = {}
+
+    def compare(self, primary: Answer, shadow: Answer) -> Difference:
+        if primary.outcome != _ANSWERED or shadow.outcome != _ANSWERED:
+            return Difference(False, _failure(primary.outcome, shadow.outcome), primary.total_ns, shadow.total_ns)
+        if primary.body == shadow.body and primary.status == shadow.status and (primary.body or primary.is_decoded):
+            rows = len(primary.table.rows) or 1
+            zero = None if self._score is None or self._score.column not in primary.table.names else 0.0
+            return Difference(True, Failure.NONE, primary.total_ns, shadow.total_ns, rows, 0, zero)
+        if not (primary.is_decoded and shadow.is_decoded):
+            return Difference(False, Failure.UNREADABLE, primary.total_ns, shadow.total_ns)
+        return self._compared(primary, shadow)
+
+    def paths(self, primary: Answer, shadow: Answer) -> tuple[PathDifference, ...]:
+        """Where the documents differ, for whoever reads the pair; `compare` looks only where columns cannot tell."""
+        return self._structure.differences(primary.document, shadow.document)
+
+    def _compared(self, primary: Answer, shadow: Answer) -> Difference:
+        a, b = primary.table, shadow.table
+        columns: Mapping[str, ColumnDifference] = _NO_COLUMNS
+        if a.names or b.names:
+            plan = self._plans.get((a.names, b.names)) or self._plan(a.names, b.names)
+            rows, columns, disagreeing = self._table(plan, a.rows, b.rows)
+            # Where the same columns stand side by side they tell more than paths, and the walk takes twice their time.
+            is_alike = a.names == b.names and len(a.rows) == len(b.rows)
+            paths = () if is_alike or not disagreeing else self.paths(primary, shadow)
+        else:
+            paths = self.paths(primary, shadow)
+            rows, disagreeing = 1, int(bool(paths))
+            if primary.document is None and shadow.document is None:
+                disagreeing = int(primary.body != shadow.body)
+        failure = Failure.NONE
+        if primary.status != shadow.status:
+            failure, disagreeing = Failure.STATUS, rows
+        return Difference(
+            disagreeing == 0,
+            failure,
+            primary.total_ns,
+            shadow.total_ns,
+            rows,
+            disagreeing,
+            None if self._score is None else self._score_difference(primary, shadow),
+            columns,
+            paths,
+        )
+
+    def _table(
+        self, plan: Sequence[_Planned], a: Sequence[Sequence[Any]], b: Sequence[Sequence[Any]]
+    ) -> tuple[int, dict[str, ColumnDifference], int]:
+        """Rows compared, each column's difference, rows that disagree. Rows are paired by place; one too many disagrees."""
+        columns: dict[str, ColumnDifference] = {}
+        if len(a) == 1 and len(b) == 1:
+            row_a, row_b, is_bad = a[0], b[0], False
+            for name, at_a, at_b, asked, is_unordered in plan:
+                cell_a = row_a[at_a] if at_a >= 0 else None
+                cell_b = row_b[at_b] if at_b >= 0 else None
+                measure, (agrees, is_flipped, first, second) = self._cells.one(
+                    cell_a, cell_b, asked, is_unordered=is_unordered
+                )
+                is_bad = is_bad or not agrees
+                if first < LARGEST and second < LARGEST:
+                    sums = (0, first, first * first, first, second, second)
+                else:
+                    sums = (1, 0.0, 0.0, 0.0, 0.0, 0.0)
+                columns[name] = ColumnDifference(measure, 1, 0 if agrees else 1, 1 if is_flipped else 0, *sums)
+            return 1, columns, int(is_bad)
+        common = min(len(a), len(b))
+        bad = bytearray(common)
+        for name, at_a, at_b, asked, is_unordered in plan if common else ():
+            cells_a = [row[at_a] for row in a[:common]] if at_a >= 0 else [None] * common
+            cells_b = [row[at_b] for row in b[:common]] if at_b >= 0 else [None] * common
+            columns[name] = self._cells.many(cells_a, cells_b, asked, is_unordered, bad)
+        rows = max(len(a), len(b))
+        return max(1, rows), columns, sum(bad) + rows - common
+
+    def _plan(self, a: tuple[str, ...], b: tuple[str, ...]) -> list[_Planned]:
+        places_a = {name: place for place, name in enumerate(a)}
+        places_b = {name: place for place, name in enumerate(b)}
+        names = [name for name in dict.fromkeys(a + b) if not self._is_left_out(name, places_a)]
+        plan = [
+            _Planned(
+                name,
+                places_a.get(name, -1),
+                places_b.get(name, -1),
+                self._asked.get(name),
+                _is_named(name, self._unordered, self._unordered_below),
+            )
+            for name in names
+        ]
+        if len(self._plans) >= _MAX_PLANS:
+            self._plans.clear()
+        self._plans[a, b] = plan
+        return plan
+
+    def _is_left_out(self, name: str, places: Mapping[str, int]) -> bool:
+        """Ignored; or derived from a vector of probabilities, which is compared itself, and better."""
+        base, _, derived = name.rpartition(".")
+        is_derived = derived in {"label", "score"} and base in places and name not in self._asked
+        return is_derived or _is_named(name, self._ignored, self._ignored_below)
+
+    def _score_difference(self, primary: Answer, shadow: Answer) -> float | None:
+        """None where a side has no score: that is a missing column, and no difference of scores."""
+        means = [self._mean_score(answer) for answer in (shadow, primary)]
+        return None if means[0] is None or means[1] is None else means[0] - means[1]
+
+    def _mean_score(self, answer: Answer) -> float | None:
+        score = self._score
+        if score is None or score.column not in answer.table.names:
+            return None
+        place = answer.table.names.index(score.column)
+        cells: list[Any] = [row[place] for row in answer.table.rows]
+        values = [min(score.high, max(score.low, cell)) for cell in cells if _is_number(cell)]
+        return sum(values) / len(values) if values else None
+
+
+def compare(primary: Answer, shadow: Answer, settings: CompareSettings) -> Difference:
+    """One pair alone; who compares many keeps a `Comparer`, which reads the settings once."""
+    return Comparer(settings).compare(primary, shadow)
+
+
+def _failure(primary: str, shadow: str) -> Failure:
+    is_primary_failed, is_shadow_failed = primary in _FAILED, shadow in _FAILED
+    if not (is_primary_failed or primary == _ANSWERED) or not (is_shadow_failed or shadow == ShadowOutcome.ANSWERED):
+        return Failure.NOT_ASKED
+    if is_primary_failed and is_shadow_failed:
+        return Failure.BOTH
+    return Failure.PRIMARY if is_primary_failed else Failure.SHADOW
+
+
+def _is_number(cell: Any) -> bool:
+    return type(cell) in (int, float) and cell == cell  # noqa: PLR0124  NaN is none
+
+
+def _is_number(cell: Any) -> bool:
+    return type(cell) in (int, float) and cell == cell  # noqa: PLR0124  NaN is none
+
+
+def _columns_of(paths: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """The columns that paths name: by their whole name, and by its end (of `$..name`).
+
+    A nested member is the column `a.b`; that it lay in `predictions` or the like is not in the name.
+    """
+    whole = {path for path in paths if not path.startswith("$")}
+    below: set[str] = set()
+    for steps in compile_paths(path for path in paths if path.startswith("$")):
+        keys = [step.key for step in steps if step.key is not None]
+        names = [key for key in keys if isinstance(key, str)]
+        if len(names) < len(keys) or not names:
+            continue  # one item of a list, or every member: no column is just that
+        if steps[0].is_deep:
+            below.add(".".join(names))
+        elif not any(step.is_deep for step in steps):
+            whole.add(".".join(names[1:] if names[0] in _CONTAINERS and len(names) > 1 else names))
+    return frozenset(whole), frozenset(below)
+
+
+def _is_named(name: str, whole: frozenset[str], below: frozenset[str]) -> bool:
+    return name in whole or any(name == end or name.endswith(f".{end}") for end in below)

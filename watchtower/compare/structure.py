@@ -1,0 +1,195 @@
+"""Where two JSON documents differ: paths that are missing, added, retyped or changed.
+
+Items of a list are told apart by place, and their differences are added up under `[*]`, so that a list of a thousand
+items gives one path and a count. A list that `unordered` names is compared as a multiset: items that are equal, up to
+what is ignored, are taken off first, and what is left is compared in sorted order.
+
+The walk keeps its own stack, for the depth of a document is its sender's choice.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from watchtower.compare.readings import number
+from watchtower.journal.redact import Path, compile_paths
+from watchtower.record import Word
+
+MAX_PATHS: Final = 64  # of one pair: a person reads the first few, and the totals are capped behind this
+OTHER_PATHS: Final = "…"  # stands for those beyond
+
+
+class Change(Word):
+    MISSING = "missing"  # the primary has it, the shadow has not
+    ADDED = "added"
+    RETYPED = "retyped"
+    CHANGED = "changed"
+
+
+class PathDifference(NamedTuple):
+    path: str
+    change: Change
+    times: int
+
+
+# Which paths are under way at a place of the document: each with how many of its steps are behind.
+_Places = tuple[tuple[Path, int], ...]
+_NONE: Final[_Places] = ()
+
+
+class Structure:
+    def __init__(self, ignore: Iterable[str], unordered: Iterable[str], absolute: float, relative: float) -> None:
+        self._ignore: _Places = tuple((path, 0) for path in compile_paths(ignore))
+        self._unordered: _Places = tuple((path, 0) for path in compile_paths(unordered))
+        self._absolute, self._relative = absolute, relative
+
+    def differences(self, primary: object, shadow: object) -> tuple[PathDifference, ...]:
+        found: Counter[tuple[str, Change]] = Counter()
+        waiting = [_Node("$", primary, shadow, self._ignore, self._unordered, False)]
+        while waiting:
+            node = waiting.pop()
+            a, b = node.primary, node.shadow
+            if isinstance(a, dict) and isinstance(b, dict):
+                waiting += self._members(node, a, b, found)
+            elif isinstance(a, list) and isinstance(b, list):
+                waiting += self._items(node, a, b, found)
+            elif (change := self._leaf(a, b)) is not None:
+                _note(found, node.path, change)
+        return tuple(PathDifference(path, change, count) for (path, change), count in sorted(found.items()))
+
+    def _leaf(self, a: object, b: object) -> Change | None:
+        kind_a, kind_b = _kind(a), _kind(b)
+        if kind_a is not kind_b:
+            return Change.RETYPED
+        if kind_a is float:
+            is_same = number(a, b, self._absolute, self._relative).agrees  # type: ignore[arg-type]  # _kind says so
+            return None if is_same else Change.CHANGED
+        return None if a == b else Change.CHANGED
+
+    def _members(
+        self, node: "_Node", a: dict[Any, Any], b: dict[Any, Any], found: Counter[tuple[str, Change]]
+    ) -> Iterator["_Node"]:
+        for key in a.keys() | b.keys():
+            ignore, is_ignored = _stepped(node.ignore, key)
+            if is_ignored:
+                continue
+            path = f"{node.path}.{key}"
+            if key not in b:
+                _note(found, path, Change.MISSING)
+            elif key not in a:
+                _note(found, path, Change.ADDED)
+            else:
+                yield _Node(path, a[key], b[key], ignore, *_stepped(node.unordered, key))
+
+    def _items(
+        self, node: "_Node", a: list[Any], b: list[Any], found: Counter[tuple[str, Change]]
+    ) -> Iterator["_Node"]:
+        path = f"{node.path}[*]"
+        if node.is_unordered:
+            # Behind the sorting a place says nothing, so paths by index end here.
+            a, b = _left_over(self._sorted(a, node.ignore), self._sorted(b, node.ignore))
+        for index in range(max(len(a), len(b))):
+            ignore, is_ignored = _stepped(node.ignore, index)
+            if is_ignored:
+                continue
+            if index >= len(b):
+                _note(found, path, Change.MISSING)
+            elif index >= len(a):
+                _note(found, path, Change.ADDED)
+            else:
+                yield _Node(path, a[index], b[index], ignore, *_stepped(node.unordered, index))
+
+    def _sorted(self, items: list[Any], ignore: _Places) -> list[tuple[bytes, Any]]:
+        """Each with its text without what is ignored, by which it is found again."""
+        keyed = [(_text(item, ignore, index), item) for index, item in enumerate(items)]
+        return sorted(keyed, key=_first)
+
+
+class _Node(NamedTuple):
+    path: str
+    primary: Any
+    shadow: Any
+    ignore: _Places
+    unordered: _Places
+    is_unordered: bool
+
+
+def _kind(value: object) -> type:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float
+    return type(value)
+
+
+def _note(found: Counter[tuple[str, Change]], path: str, change: Change) -> None:
+    key = (path, change)
+    if key not in found and len(found) >= MAX_PATHS:
+        key = (OTHER_PATHS, change)
+    found[key] += 1
+
+
+def _stepped(places: _Places, key: str | int) -> tuple[_Places, bool]:
+    """The places below a member, and whether one of the paths ends at it."""
+    if not places:
+        return _NONE, False
+    below: list[tuple[Path, int]] = []
+    is_end = False
+    for path, at in places:
+        step = path[at]
+        if step.is_deep:
+            below.append((path, at))
+        if step.key is None or step.key == key:
+            if at + 1 == len(path):
+                is_end = True
+            else:
+                below.append((path, at + 1))
+    return tuple(below), is_end
+
+
+def _first(keyed: tuple[bytes, Any]) -> bytes:
+    return keyed[0]
+
+
+def _left_over(a: Sequence[tuple[bytes, Any]], b: Sequence[tuple[bytes, Any]]) -> tuple[list[Any], list[Any]]:
+    """What each side has beyond the other, in order."""
+    surplus = Counter(text for text, _ in a)
+    surplus.subtract(text for text, _ in b)
+    return _beyond(a, +surplus), _beyond(b, -surplus)
+
+
+def _beyond(keyed: Sequence[tuple[bytes, Any]], surplus: Counter[bytes]) -> list[Any]:
+    kept: list[Any] = []
+    for text, item in keyed:
+        if surplus[text] > 0:
+            surplus[text] -= 1
+            kept.append(item)
+    return kept
+
+
+def _text(item: object, ignore: _Places, index: int) -> bytes:
+    """The item as sorted text without what is ignored; without recursion, so in the order of its places."""
+    parts: list[tuple[str, str]] = []
+    waiting: list[tuple[str, object, _Places]] = [("", item, _stepped(ignore, index)[0])]
+    while waiting:
+        path, value, places = waiting.pop()
+        if isinstance(value, dict):
+            members: Iterable[tuple[str | int, object]] = value.items()
+        elif isinstance(value, list):
+            members = enumerate(value)
+        else:
+            parts.append((path, repr(_plain(value))))
+            continue
+        parts.append((path, "{}" if isinstance(value, dict) else "[]"))
+        for key, member in members:
+            below, is_ignored = _stepped(places, key)
+            if not is_ignored:
+                waiting.append((f"{path}/{key!r}", member, below))
+    return msgspec.msgpack.encode(sorted(parts))
+
+
+def _plain(value: object) -> object:
+    """Whole numbers as floats where none is lost, so that 1 and 1.0 are the same text."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53:
+        return float(value)
+    return value
