@@ -1,0 +1,1 @@
+"""How good the answers are: measured where labels have come, estimated where they have not."""
