@@ -50,7 +50,8 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     is_closed: bool = True  # False: the reference had more words than are known, so none can be called new
     low: float = -np.inf  # the reference's least and greatest number: a window's beyond them are out of range
     high: float = np.inf
-    parts: dict[str, "Bins"] = {}
+    dimension: int = 0  # of the reference's vectors
+    parts: dict[str, "Bins"] = {}  # of a text's and a vector's descriptions, which are numbers
 
     @classmethod
     def of_numbers(cls, kind: Kind, ordered: NDArray[np.float64], bins: int = BINS) -> "Bins":
@@ -107,6 +108,12 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         numbers = values.numbers
         below = int(np.searchsorted(numbers, self.low, side="left"))
         return below, len(numbers) - int(np.searchsorted(numbers, self.high, side="right"))
+
+    def without_bin(self, words: Mapping[str, int]) -> dict[str, int]:
+        """The words that are counted as `other` or `new`."""
+        own = len(self.words)
+        slots = self._slots
+        return {word: rows for word, rows in words.items() if slots.get(word, own) >= own}
 
     @property
     def is_numeric(self) -> bool:

@@ -66,7 +66,7 @@ class Values:
         if kind in WORDY:
             return cls._of_words(kind, cells, types, missing)
         if kind is Kind.TEXT:
-            texts = cells if types == {str} else [cell for cell in cells if type(cell) is str]
+            texts = [cell for cell in cells if type(cell) is str]
             return cls(kind, len(cells), texts=texts, missing=missing, odd=_odd(cells, {str}, types))
         if kind is Kind.VECTOR:
             return cls._of_vectors(cells, types, missing)
@@ -76,6 +76,8 @@ class Values:
     def of_array(cls, kind: Kind, array: NDArray[np.generic], missing: NDArray[np.bool_] | None = None) -> Self:
         """The same of an array; `missing` marks the rows that have no value, whatever the array says there."""
         count = len(array)
+        if isinstance(array, np.ma.MaskedArray):
+            array, missing = array.data, np.ma.getmaskarray(array)
         present = array if missing is None else array[~missing]
         gone = count - len(present)
         if kind in NUMERIC and present.dtype.kind in "iuf":
@@ -98,6 +100,14 @@ class Values:
         """Rows whose value is none of this column's."""
         return self.infinities + sum(self.odd.values())
 
+    def fitting(self, dimension: int) -> "Values":
+        """The same with vectors of that length only: those of another are odd."""
+        unfit = len(self.vectors)
+        if not unfit or self.vectors.shape[1] == dimension:
+            return self
+        odd = {**self.odd, UNFIT_VECTOR: self.odd.get(UNFIT_VECTOR, 0) + unfit}
+        return Values(self.kind, self.count, missing=self.missing, odd=odd)
+
     @classmethod
     def _of_numbers(cls, kind: Kind, cells: Sequence[object], types: set[type], missing: int) -> Self:
         odd: dict[str, int] = {}
@@ -114,7 +124,7 @@ class Values:
             numbers = [cell for cell in cells if cell is not None]
         overflows = 0
         try:
-            array = np.fromiter(numbers, np.float64, len(numbers))  # type: ignore[arg-type]
+            array = np.fromiter(numbers, np.float64, len(numbers))
         except OverflowError:
             fitting = [number for number in map(_as_float, numbers) if number is not None]
             overflows = len(numbers) - len(fitting)
