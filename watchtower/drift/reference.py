@@ -1,0 +1,96 @@
+"""The baseline as the detectors use it: for every column its questions, what it allows of them, and the bets against that.
+
+A reference is compiled once and then only multiplied with. Two of them with the same columns and bins (the hours of a
+seasonal baseline) share their detectors: each window is held against its own hour, the evidence is summed over all.
+"""
+
+import zlib
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from watchtower.drift.bins import Bins, Counts
+from watchtower.drift.detector import Column, Question, Role, questions
+from watchtower.drift.evidence import Bets, Null, Scores
+from watchtower.drift.values import WORDY
+
+
+class DetectionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    windows_between_false_alarms: Annotated[float, msgspec.Meta(ge=1)] = 129_600.0  # 90 days of minutes
+    windows_between_false_clears: Annotated[float, msgspec.Meta(ge=1)] = 1_440.0
+    share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0  # of the promise: the rest is left to other detectors
+    tolerance: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.05  # in standard deviations: a smaller change is none
+    reference_risk: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01  # of a reference that misleads
+    rows_per_window: Annotated[float, msgspec.Meta(gt=0)] = 5_000.0  # as many observations a window can be worth
+
+
+class Reference:
+    """The baseline's columns with all that is asked of them, ready to be bet on."""
+
+    def __init__(self, columns: Sequence[Column], settings: DetectionSettings) -> None:
+        self.columns = tuple(column for column in columns if column.rows > 0 and len(column.counts) > 1)
+        asked = [questions(column) for column in self.columns]
+        self.questions: list[Question] = [question for each in asked for question in each]
+        self.column_of = np.repeat(np.arange(len(asked)), [len(each) for each in asked])
+        self.first_of = np.searchsorted(self.column_of, np.arange(len(asked)))
+        self.weights = np.array([question.weight for question in self.questions])
+        self.slots = {column.name: slot for slot, column in enumerate(self.columns)}
+        self.sizes = tuple(len(column.counts) for column in self.columns)
+        self._compile(settings)
+
+    def _compile(self, settings: DetectionSettings) -> None:
+        scores = _scores(self.questions, self.column_of, self.sizes)
+        rows = np.array([column.rows for column in self.columns])
+        shares = [column.counts / column.rows for column in self.columns]
+        z = NormalDist().inv_cdf(1 - settings.reference_risk / max(len(self.questions), 2))
+        flat = np.concatenate([*shares, np.zeros(0)])
+        self.null = Null.of(scores, flat, rows[self.column_of], settings.tolerance, z)
+        self.on_drift = Bets.on_drift(scores, self.null)
+        self.on_return = Bets.on_return(scores, self.null)
+
+    @property
+    def layout(self) -> int:
+        """The same for references whose evidence may be summed together: equal columns and bins."""
+        told = [(column.name, column.labels, column.roles, column.is_ordered) for column in self.columns]
+        return zlib.crc32(msgspec.msgpack.encode(told))
+
+
+def _scores(asked: Sequence[Question], column_of: NDArray[np.intp], sizes: Sequence[int]) -> Scores:
+    offsets = np.concatenate(([0], np.cumsum(sizes, dtype=np.intp)))
+    lengths = [len(question.bins) for question in asked]
+    bins = [offsets[slot] + index for slot, each in zip(column_of, asked, strict=True) for index in each.bins]
+    return Scores(
+        np.array(bins, dtype=np.intp),
+        np.array([value for question in asked for value in question.values], dtype=np.float64),
+        np.concatenate(([0], np.cumsum(lengths, dtype=np.intp)))[: len(asked)],
+        np.array([question.rest for question in asked], dtype=np.float64),
+        column_of,
+    )
+
+
+def column(name: str, bins: Bins, counts: Counts) -> Column:
+    """A baseline's column, from its bins and the reference's counts in them."""
+    expected = counts.astype(np.float64)
+    if bins.kind in WORDY:
+        unseen = len(bins.words) + 1
+        expected[unseen] = _seen_once(bins, counts)
+        roles = [*[Role.VALUE] * unseen, Role.UNSEEN]
+    else:
+        values = len(bins.labels) - 2
+        roles = [Role.VALUE if bins.is_numeric else Role.PRESENT] * values
+    return Column(name, expected, bins.labels, (*roles, Role.UNSEEN, Role.MISSING), bins.is_numeric)
+
+
+def _seen_once(bins: Bins, counts: Counts) -> int:
+    """Words of one row in the reference, or the most that they can be: its estimate of the rows with words it has not seen.
+
+    Without it every reference of a long-tailed column would call its own tail new.
+    """
+    if not bins.is_closed:
+        return 0  # nothing is ever counted as new
+    words = len(bins.words)
+    return int((counts[:words] == 1).sum()) + min(len(bins.known), int(counts[words]))
