@@ -1,0 +1,18 @@
+"""How much of a body is read. A sender chooses its bodies; what they cost us is bounded here."""
+
+from typing import Final
+
+# serde_json stops at 128, System.Text.Json at 64, protobuf at 100; what walks a document by recursion then never
+# comes near Python's own limit of 1,000 frames.
+MAX_DEPTH: Final = 128
+# The widest tables that people serve have some hundred features; a profile keeps state for every column.
+MAX_COLUMNS: Final = 2_000
+# Parquet's usual row group is as large, and MLflow's and SageMaker's batch requests stay far below.
+MAX_ROWS: Final = 100_000
+# Rows with keys of their own are filled up with `None`: 300 kB of `{}` behind one row of 2,000 keys would be 200 million
+# cells. Four million are 32 MB for a moment, and 100,000 rows of 40 columns.
+MAX_CELLS: Final = 4_000_000
+# Nested objects are flattened to dotted names: long names nested in one another multiply.
+MAX_NAME: Final = 256
+# Of a decompressed body: 256 times what the journal keeps of one unless configured otherwise.
+MAX_BODY: Final = 16 * 1024 * 1024

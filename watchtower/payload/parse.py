@@ -1,0 +1,126 @@
+"""Bytes to JSON values, with whatever a sender puts into them brought within bounds.
+
+msgspec reads first: it is strict, and four times as fast as the standard library. It refuses what is no JSON by RFC 8259
+and yet is written every day: NaN and Infinity (Python's own `json` writes them), numbers beyond a double, half a
+surrogate pair, a byte order mark. Such a body is read a second time by the standard library, so that a NaN is one bad
+cell that can be counted and not a lost row.
+
+Of keys that stand twice in an object the last one is taken, by both readers.
+"""
+
+import json
+import math
+from typing import Any, Final
+
+import msgspec
+
+from watchtower.payload.fault import Fault, PayloadError
+from watchtower.payload.limits import MAX_DEPTH
+
+# Integers beyond a signed 64-bit one fit neither numpy's nor Arrow's integers: they become floats.
+_LARGEST: Final = 2**63 - 1
+_SMALLEST: Final = -(2**63)
+_LONG_INTEGER: Final = b"0" * 19
+_DIGITS_AS_ZERO: Final = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else byte for byte in range(256))
+
+_decode: Final = msgspec.json.Decoder().decode
+_SPACE: Final = b" \t\r\n"
+
+
+def parsed(body: bytes) -> Any:
+    """The document. Its depth is at most `MAX_DEPTH`, its integers fit 64 bits, its strings are valid Unicode."""
+    try:
+        document = _decode(body)
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError:  # msgspec's and Unicode's errors are both
+        return _read_again(body)
+    # A document so deep has as many brackets, so most are seen not to be without being walked.
+    if len(body) >= 2 * MAX_DEPTH and body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        _check_depth(document)
+    # 19 digits in a row are in no usual body; to look for them in the bytes takes half the time of a walk.
+    if _LONG_INTEGER in body.translate(_DIGITS_AS_ZERO):
+        return _tamed(document)
+    return document
+
+
+def parsed_if_json(body: bytes) -> Any:
+    """The document of an answer that tells of an error, which is as often a line of text: then `None`."""
+    try:
+        return parsed(body)
+    except PayloadError:
+        return None
+
+
+def as_text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise PayloadError(Fault.BAD_UTF8) from None
+
+
+def _read_again(body: bytes) -> Any:
+    if not body.strip(_SPACE):
+        raise PayloadError(Fault.EMPTY)
+    try:
+        document = json.loads(as_text(body), parse_int=_integer)
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError:
+        raise PayloadError(Fault.NOT_JSON) from None
+    _check_depth(document)
+    return _tamed(document)
+
+
+def _too_deep() -> PayloadError:
+    return PayloadError(Fault.TOO_DEEP, f"more than {MAX_DEPTH} levels")
+
+
+def _integer(digits: str) -> float:
+    """Python takes no more than 4,300 digits for an integer, for they take time that grows with their square."""
+    return int(digits) if len(digits) < 19 else _bounded(int(digits)) if len(digits) <= 20 else float(digits)
+
+
+def _bounded(value: int) -> float:
+    if _SMALLEST <= value <= _LARGEST:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def _check_depth(document: object) -> None:
+    """Level by level, not by recursion: the depth is the sender's choice."""
+    level = [document]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[object] = []
+        for container in level:
+            if isinstance(container, list):
+                below += [member for member in container if type(member) in (list, dict)]
+            elif isinstance(container, dict):
+                below += [member for member in container.values() if type(member) in (list, dict)]
+        if not below:
+            return
+        level = below
+    raise _too_deep()
+
+
+def _tamed(value: Any) -> Any:
+    """The same with integers that fit and strings that can be encoded. The depth is known to be bounded."""
+    if isinstance(value, list):
+        return [_tamed(member) for member in value]
+    if isinstance(value, dict):
+        return {_whole(key): _tamed(member) for key, member in value.items()}
+    if isinstance(value, str):
+        return _whole(value)
+    if type(value) is int:
+        return _bounded(value)
+    return value
+
+
+def _whole(text: str) -> str:
+    """Half a surrogate pair, which no encoding can write, becomes the replacement character."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -1,0 +1,75 @@
+"""TorchServe's inference API, `/predictions/{model}`: whatever the model's handler takes, and whatever it gives.
+
+Bytes that are no JSON (an image, a tensor) are a row of their size alone. The default image classifier answers with its
+five most likely classes, `{"tabby": 0.4, "tiger_cat": 0.3, …}`: keys that change from answer to answer, so the first is
+the prediction's label and its value the score. https://docs.pytorch.org/serve/inference_api.html
+"""
+
+from typing import Any, Final
+
+from watchtower.payload.derive import labelled
+from watchtower.payload.fault import PayloadError
+from watchtower.payload.generic import json_input, json_output
+from watchtower.payload.message import Decoded, Message
+from watchtower.payload.parse import parsed, parsed_if_json
+from watchtower.payload.rows import PREDICTION, input_rows, output_rows
+from watchtower.table import EMPTY, Table
+
+SIZE: Final = "size"
+_NONE: Final = object()  # JSON's null is a document
+_TOP_CLASSES: Final = 2
+_ROUNDING: Final = 1e-3
+
+
+class TorchServe:
+    name: Final = "torchserve"
+
+    def __init__(self, classes: tuple[str, ...] = ()) -> None:
+        self._classes = classes
+
+    def request(self, body: bytes, message: Message, /) -> Decoded:
+        document = _json_or_none(body, message)
+        if document is _NONE:
+            return _sized(body)
+        if type(document) is dict and type(document.get("instances")) is list:
+            return Decoded(input_rows(document["instances"]), document)
+        return Decoded(json_input(document), document)
+
+    def answer(self, body: bytes, message: Message, /) -> Decoded:
+        if message.is_failure:
+            return Decoded(EMPTY, parsed_if_json(body))
+        document = _json_or_none(body, message)
+        if document is _NONE:
+            return _sized(body)
+        if type(document) is dict and type(document.get("predictions")) is list:
+            return Decoded(labelled(output_rows(document["predictions"]), self._classes), document)
+        table = _top_classes(document) or labelled(json_output(document), self._classes)
+        return Decoded(table, document)
+
+
+def _json_or_none(body: bytes, message: Message) -> Any:
+    """The document, or `_NONE` where the bytes are of another kind and nobody said that they are JSON."""
+    if message.media_type.startswith((b"image/", b"audio/", b"video/")):
+        return _NONE
+    try:
+        return parsed(body)
+    except PayloadError:
+        if message.media_type.endswith(b"json"):
+            raise
+        return _NONE
+
+
+def _sized(body: bytes) -> Decoded:
+    return Decoded(Table((SIZE,), [[len(body)]]))
+
+
+def _top_classes(document: Any) -> Table | None:
+    """Falling shares under names, two or more, which do not sum to more than 1."""
+    if type(document) is not dict or len(document) < _TOP_CLASSES:
+        return None
+    shares = list(document.values())
+    if not all(type(share) is float for share in shares) or shares != sorted(shares, reverse=True):
+        return None
+    if shares[-1] < 0 or sum(shares) > 1 + _ROUNDING:
+        return None
+    return Table((f"{PREDICTION}.label", f"{PREDICTION}.score"), [[next(iter(document)), shares[0]]])
