@@ -100,10 +100,11 @@ def counted(rows: list[Any]) -> Regression:
     return of([row[0] for row in rows], [row[1] for row in rows])
 
 
-def summary(found: Regression) -> list[float | None]:
-    return [
+def summary(found: Regression) -> list[float]:
+    parts = [
         getattr(getattr(found, name), part) for name in ("bias", "mae", "rmse") for part in ("value", "low", "high")
     ]
+    return [float("nan") if part is None else part for part in parts]
 
 
 @pytest.mark.slow
