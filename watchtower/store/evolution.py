@@ -1,0 +1,54 @@
+"""What becomes of a column whose type is not the same everywhere: a client changes its mind, and yesterday's files stay.
+
+Integers beside numbers are numbers. Everything else that disagrees is text, which holds any value as a person would
+write it. A column that is not there is null. Files keep the types that they were written with; a query casts them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from watchtower.store.schemas import Type
+
+Columns = Mapping[str, Type]
+
+_TEXTS: Final = frozenset({Type.TEXT, Type.WORD})
+_NUMBERS: Final = frozenset({Type.INTEGER, Type.NUMBER})
+
+
+def common(one: Type, other: Type) -> Type:
+    """The narrowest type that holds what both hold."""
+    if one is other:
+        return one
+    return Type.NUMBER if {one, other} <= _NUMBERS else Type.TEXT
+
+
+def settled(several: Iterable[Columns]) -> dict[str, Type]:
+    """Every column of all of them, in the order in which they were first met.
+
+    Names that differ in their case alone are one column, as they are for SQL; the first spelling stays.
+    """
+    spelled: dict[str, str] = {}
+    types: dict[str, Type] = {}
+    for columns in several:
+        for name, kind in columns.items():
+            first = spelled.setdefault(name.lower(), name)
+            types[first] = common(types.get(first, kind), kind)
+    return types
+
+
+def agree(one: Columns, other: Columns) -> bool:
+    """Whether one file can hold both as they are: what both have, they have alike."""
+    return all(other.get(name, kind) is kind or {other[name], kind} <= _TEXTS for name, kind in one.items())
+
+
+def gathered(several: Sequence[Columns]) -> list[list[int]]:
+    """Which of them can share a file: positions, in as few groups as are found by taking each where it first fits."""
+    groups: list[tuple[dict[str, Type], list[int]]] = []
+    for at, columns in enumerate(several):
+        home = next((group for group in groups if agree(group[0], columns)), None)
+        if home is None:
+            groups.append((dict(columns), [at]))
+        else:
+            home[0].update(columns)
+            home[1].append(at)
+    return [members for _, members in groups]
