@@ -28,12 +28,6 @@ def cell(value: object) -> Cell:
     return value
 
 
-def single(value: object) -> Cell:
-    """As `cell`; a vector of one number, as servers answer for a model with one output, is that number."""
-    found = cell(value)
-    return found[0] if isinstance(found, list) and len(found) == 1 else found
-
-
 def as_json(value: object) -> str:
     return _encode(value).decode()
 

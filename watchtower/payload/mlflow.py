@@ -16,6 +16,7 @@ from watchtower.payload.separated import csv_table
 from watchtower.payload.v1 import tensors
 from watchtower.table import EMPTY, Table
 
+_are_names: Final = frozenset({str, int}).issuperset  # pandas numbers the columns that have no names
 CSV_TYPES: Final = (b"text/csv", b"application/csv")
 
 
@@ -53,10 +54,10 @@ def _request_table(document: Any) -> Table:
     if "dataframe_records" in document:
         return input_rows(document["dataframe_records"])
     if "instances" in document:
-        return tensors(document["instances"], input_rows, is_output=False)
+        return tensors(document["instances"], input_rows)
     if "inputs" in document:
         inputs = document["inputs"]
-        return tensors(inputs if type(inputs) in {list, dict} else [inputs], input_rows, is_output=False)
+        return tensors(inputs if type(inputs) in {list, dict} else [inputs], input_rows)
     if "columns" in document and "data" in document:
         return split(document)
     raise PayloadError(Fault.WRONG_SHAPE, "none of dataframe_split, dataframe_records, instances and inputs")
@@ -71,7 +72,7 @@ def split(frame: Any) -> Table:
         return input_rows(frame["data"])
     if type(names) is not list:
         raise PayloadError(Fault.WRONG_SHAPE, "a frame whose columns are no list")
-    if not all(type(name) in {str, int} for name in names):
+    if not _are_names(map(type, names)):
         raise PayloadError(Fault.WRONG_SHAPE, "a column's name that is no text")
     return list_rows(frame["data"], named(list(map(str, names))))
 
@@ -80,4 +81,4 @@ def _answer_table(predictions: Any) -> Table:
     """Models of the pyfunc flavour may answer with a frame in either orientation, too."""
     if type(predictions) is dict and "columns" in predictions and "data" in predictions:
         return split(predictions)
-    return tensors(predictions, output_rows, is_output=True)
+    return tensors(predictions, output_rows)

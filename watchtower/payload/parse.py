@@ -21,7 +21,8 @@ from watchtower.payload.limits import MAX_DEPTH
 _LARGEST: Final = 2**63 - 1
 _SMALLEST: Final = -(2**63)
 _LONG_INTEGER: Final = b"0" * 19
-_DIGITS_AS_ZERO: Final = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else byte for byte in range(256))
+# Digits as zeros and braces as brackets: what has to be looked for is then a single word each.
+_SIMPLIFIED: Final = bytes.maketrans(b"123456789{", b"000000000[")
 
 _decode: Final = msgspec.json.Decoder().decode
 _SPACE: Final = b" \t\r\n"
@@ -35,11 +36,12 @@ def parsed(body: bytes) -> Any:
         raise _too_deep() from None
     except ValueError:  # msgspec's and Unicode's errors are both
         return _read_again(body)
-    # A document so deep has as many brackets, so most are seen not to be without being walked.
-    if len(body) >= 2 * MAX_DEPTH and body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+    # What is too deep has as many brackets, and an integer too long as many digits in a row: to look for both in the
+    # bytes takes half the time of a walk through the values, and clears nearly every body.
+    simplified = body.translate(_SIMPLIFIED)
+    if len(body) > 2 * MAX_DEPTH and simplified.count(b"[") > MAX_DEPTH:
         _check_depth(document)
-    # 19 digits in a row are in no usual body; to look for them in the bytes takes half the time of a walk.
-    if _LONG_INTEGER in body.translate(_DIGITS_AS_ZERO):
+    if _LONG_INTEGER in simplified:
         return _tamed(document)
     return document
 
@@ -78,7 +80,7 @@ def _too_deep() -> PayloadError:
 
 def _integer(digits: str) -> float:
     """Python takes no more than 4,300 digits for an integer, for they take time that grows with their square."""
-    return int(digits) if len(digits) < 19 else _bounded(int(digits)) if len(digits) <= 20 else float(digits)
+    return _bounded(int(digits)) if len(digits) <= len(_LONG_INTEGER) + 1 else float(digits)
 
 
 def _bounded(value: int) -> float:

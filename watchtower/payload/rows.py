@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from watchtower.payload.cells import all_scalars, cell, flattened, single
+from watchtower.payload.cells import all_scalars, cell, flattened
 from watchtower.payload.fault import Fault, PayloadError
 from watchtower.payload.limits import MAX_CELLS, MAX_COLUMNS, MAX_NAME, MAX_ROWS
 from watchtower.table import EMPTY, Cell, Table
@@ -40,8 +40,12 @@ def named(names: Sequence[str]) -> tuple[str, ...]:
     """Names as a body gives them: not too many, none too long, none twice."""
     if len(set(names)) < len(names):
         raise PayloadError(Fault.WRONG_SHAPE, "a column's name stands twice")
+    return _distinct(tuple(names))
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     # What is wide is not remembered: 256 of the widest would be 128 MB.
-    return _sound(tuple(names)) if len(names) <= _REMEMBERED else _sound.__wrapped__(tuple(names))
+    return _sound(names) if len(names) <= _REMEMBERED else _sound.__wrapped__(names)
 
 
 def check_size(rows: int, columns: int) -> None:
@@ -78,12 +82,15 @@ def output_rows(predictions: object) -> Table:
     return _scalar_rows(PREDICTION, items)
 
 
-def vectors(items: Sequence[object]) -> list[Cell]:
-    """The cells of an output column; where every row has a single number, these numbers."""
-    values = [cell(item) for item in items]
-    if all(type(value) is list and len(value) == 1 for value in values):
-        return [single(value) for value in values]
-    return values
+def vectors(items: Sequence[Any]) -> list[Cell]:
+    """The cells of a column. Where each is a list of one value, as servers write a tensor of shape n × 1, these values."""
+    while items and _is_single(items[0]) and all(map(_is_single, items)):
+        items = [item[0] for item in items]
+    return [cell(item) for item in items]
+
+
+def _is_single(value: object) -> bool:
+    return type(value) is list and len(value) == 1
 
 
 def list_rows(rows: list[Any], names: tuple[str, ...] | None = None) -> Table:
@@ -120,7 +127,7 @@ def object_rows(items: list[Any]) -> Table:
         rows.append(values)
     if len(rows) > 1:
         check_size(len(rows), len(names))
-    return Table(named(names), rows)
+    return Table(_distinct(names), rows)
 
 
 def _united(items: list[Any]) -> Table:
@@ -146,7 +153,7 @@ def _scalar_rows(name: str, items: list[Any]) -> Table:
     return Table((name,), [[item] for item in items])
 
 
-def columnar(columns: Mapping[str, object], *, is_output: bool = False) -> Table:
+def columnar(columns: Mapping[str, object]) -> Table:
     """A list of values for each name; where any has no list, the object is a single row."""
     if not all(type(values) is list for values in columns.values()):
         return object_rows([columns])
@@ -158,9 +165,4 @@ def columnar(columns: Mapping[str, object], *, is_output: bool = False) -> Table
         raise PayloadError(Fault.SHAPE_MISMATCH, "columns of different lengths")
     names = named(tuple(columns))
     check_size(count, len(names))
-    cells = [vectors(values) if is_output else [_plain(value) for value in values] for values in lists]
-    return Table(names, list(zip(*cells, strict=True))) if count else EMPTY
-
-
-def _plain(value: object) -> Cell:
-    return value if type(value) is float else cell(value)
+    return Table(names, list(zip(*map(vectors, lists), strict=True))) if count else EMPTY

@@ -73,5 +73,5 @@ def _request_table(document: Any) -> Table:
 
 def _answer_table(document: Any) -> Table:
     if type(document) is dict and "predictions" in document:
-        return tensors(document["predictions"], output_rows, is_output=True)
+        return tensors(document["predictions"], output_rows)
     return output_rows(document)

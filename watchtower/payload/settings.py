@@ -6,7 +6,7 @@ from watchtower.table import Kind
 class ColumnSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One column and where its values lie."""
 
-    name: str
+    name: str  # of the column
     path: str  # JSONPath (RFC 9535): from the row when there is a path to the rows, else from the document
     kind: Kind | None = None  # values are brought to it where they can be: "12" to 12 for an integer
 
@@ -18,7 +18,7 @@ class MappingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     the same number of matches, and one with a single match stands in every row.
     """
 
-    inputs: tuple[ColumnSettings, ...] = ()
-    outputs: tuple[ColumnSettings, ...] = ()
-    input_rows: str = ""
-    output_rows: str = ""
+    inputs: tuple[ColumnSettings, ...] = ()  # columns of the request
+    outputs: tuple[ColumnSettings, ...] = ()  # columns of the answer
+    input_rows: str = ""  # JSONPath of the rows in the request
+    output_rows: str = ""  # JSONPath of the rows in the answer

@@ -29,7 +29,7 @@ class V1:
         if "instances" in document:
             return Decoded(input_rows(document["instances"]), document)
         if "inputs" in document:
-            return Decoded(tensors(document["inputs"], input_rows, is_output=False), document)
+            return Decoded(tensors(document["inputs"], input_rows), document)
         if "examples" in document:
             return Decoded(input_rows(document["examples"]), document)
         raise PayloadError(Fault.WRONG_SHAPE, "none of instances, inputs and examples")
@@ -43,15 +43,15 @@ class V1:
         if "predictions" in document:
             return Decoded(labelled(output_rows(document["predictions"]), self._classes), document)
         if "outputs" in document:
-            table = tensors(document["outputs"], output_rows, is_output=True)
+            table = tensors(document["outputs"], output_rows)
             return Decoded(labelled(table, self._classes), document)
         if "results" in document:
             return Decoded(labelled(output_rows(document["results"]), self._classes), document)
         raise PayloadError(Fault.WRONG_SHAPE, "none of predictions, outputs and results")
 
 
-def tensors(value: object, rows: Callable[[object], Table], *, is_output: bool) -> Table:
+def tensors(value: object, rows: Callable[[object], Table]) -> Table:
     """Columns by name, or a single tensor that has none."""
     if isinstance(value, dict):
-        return columnar(value, is_output=is_output)
+        return columnar(value)
     return rows(value)

@@ -38,6 +38,7 @@ _DATATYPES: Final[dict[str, _Test]] = {
 }
 # Beyond a signed 64-bit integer the parser gives floats.
 _DATATYPES["UINT64"] = _FLOAT
+_are_sizes: Final[_Test] = frozenset({int}).issuperset
 _MAX_DIMENSIONS: Final = 64  # numpy's; the product of many more sizes would be a number that takes seconds to make
 _BINARY: Final = ("binary_data_size", "shared_memory_region")
 
@@ -98,11 +99,9 @@ def _name_and_shape(tensor: Any) -> tuple[str, list[int]]:
     name, shape = tensor.get("name"), tensor.get("shape")
     if type(name) is not str:
         raise PayloadError(Fault.WRONG_SHAPE, "a tensor without a name")
-    if (
-        type(shape) is not list
-        or len(shape) > _MAX_DIMENSIONS
-        or not all(type(size) is int and size >= 0 for size in shape)
-    ):
+    if type(shape) is not list or len(shape) > _MAX_DIMENSIONS or not _are_sizes(map(type, shape)):
+        raise PayloadError(Fault.WRONG_SHAPE, "a tensor whose shape is no list of sizes")
+    if min(shape, default=0) < 0:
         raise PayloadError(Fault.WRONG_SHAPE, "a tensor whose shape is no list of sizes")
     parameters = tensor.get("parameters")
     if "data" not in tensor and type(parameters) is dict and any(word in parameters for word in _BINARY):
