@@ -9,6 +9,7 @@ from watchtower.units import (
     format_duration,
     format_size,
     parse_duration,
+    parse_frequency,
     parse_share,
     parse_size,
 )
@@ -70,6 +71,19 @@ def test_a_share_is_a_number_or_a_percentage(text: str, share: float) -> None:
 def test_a_share_outside_of_zero_to_one_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a share between 0 and 1, like"):
         parse_share(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1 per 90d", 7_776_000.0), ("2 per 1w", 302_400.0), ("0.5 per 1h30m", 10_800.0)]
+)
+def test_a_frequency_is_read_as_the_seconds_between_two(text: str, seconds: float) -> None:
+    assert parse_frequency(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1", "per 1d", "0 per 1d", "1 per 0d", "1 per 90", "-1 per 1d", "1 per"])
+def test_what_does_not_say_how_often_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="like 1 per 90d"):
+        parse_frequency(text)
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,8 @@ def _value(kind: inspect.Type) -> str:
         case inspect.UnionType(types=kinds):
             return " or ".join(_value(one) for one in kinds if not isinstance(one, inspect.NoneType))
         case inspect.StructType(cls=cls):
-            return "a section or a text" if cls in SHORTHANDS else "a section"
+            shorthand = [describe(field.type) for field in kind.fields if field.name == SHORTHANDS.get(cls)]
+            return " or ".join(["a section", *shorthand])
         case _:
             return describe(kind)
 
@@ -119,15 +120,21 @@ def _default(field: inspect.Field) -> str:
     value = field.default
     if field.required:
         return "required"
-    if value is None or value is NODEFAULT or value == () or hasattr(value, "__struct_fields__"):
+    if value is None or value is NODEFAULT or value in ((), {}):
         return ""
-    return f"`{_written(field.type, value)}`"
+    written = _written(field.type, value)
+    return f"`{written}`" if written else ""
 
 
 def _written(kind: inspect.Type, value: Any) -> str:
-    """A default as it would stand in a file."""
+    """A default as it would stand in a file; of a section, what differs from the section's own defaults."""
     kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
     units = [one.extra[UNIT] for one in kinds if isinstance(one, inspect.Metadata) and one.extra]
+    if hasattr(value, "__struct_fields__"):
+        own = {field.name: field for one in kinds if isinstance(one, inspect.StructType) for field in one.fields}
+        given = {name: getattr(value, name) for name in own if getattr(value, name) != own[name].default}
+        entries = ", ".join(f"{name}: {_written(own[name].type, each)}" for name, each in given.items())
+        return f"{{{entries}}}" if entries else ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):

@@ -1,6 +1,7 @@
 """Quantities with units, as people write them: `250ms`, `16MiB`, `25%`; and text that must not be shown."""
 
 import re
+from contextlib import suppress
 from typing import Annotated, Final
 
 import msgspec
@@ -31,6 +32,7 @@ _SIZES: Final = {
     "TiB": 2**40,
 }
 # Fifteen digits are exact in a float, and keep every product far from infinity.
+_FREQUENCY: Final = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s+per\s+(\S.*)", re.ASCII)
 _QUANTITY: Final = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z%]*)\s*", re.ASCII)
 
 
@@ -77,6 +79,16 @@ def parse_share(text: str) -> float:
         if value <= 1:
             return value
     raise ValueError("a share between 0 and 1, like 0.25 or 25%")
+
+
+def parse_frequency(text: str) -> float:
+    """Seconds between two, of `1 per 90d`, `2 per 1d`."""
+    match = _FREQUENCY.fullmatch(text)
+    if match and float(match[1]):
+        with suppress(ValueError):
+            if seconds := parse_duration(match[2]):
+                return seconds / float(match[1])
+    raise ValueError("so many per duration, like 1 per 90d")
 
 
 def format_duration(seconds: float) -> str:

@@ -1,16 +1,25 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import trustme
 
+from watchtower.analyst.settings import AnalystSettings
+from watchtower.compare.settings import BudgetSettings, CompareSettings, LatencyMargin, ScoreSettings
 from watchtower.config.load import load
-from watchtower.config.model import Config, EndpointConfig, decode, encode
+from watchtower.config.model import Config, EndpointConfig, Protocol, decode, encode
 from watchtower.control.settings import AdminSettings, LogSettings
+from watchtower.drift.settings import BaselineSettings, DriftSettings, LiveSettings
 from watchtower.journal.settings import CaptureSettings
 from watchtower.mirror.settings import HeaderSettings, SampleBySettings, ShadowSettings
+from watchtower.payload.registry import ADAPTERS
+from watchtower.payload.settings import ColumnSettings, MappingSettings
+from watchtower.performance.settings import PerformanceSettings, Task
 from watchtower.proxy.settings import DrainSettings, KeySettings, ListenSettings, MatchSettings, VariantSettings
+from watchtower.store.settings import StoreSettings
+from watchtower.table import Kind
 from watchtower.units import Secret
 from watchtower.upstream.settings import PoolSettings, TlsClientSettings
 
@@ -47,7 +56,35 @@ EVERYTHING = Config(
                     ),
                     path="/old=/new",
                     tls=TlsClientSettings(verify=False),
+                    twin=True,
                 ),
+            ),
+            protocol="mapped",
+            mapping=MappingSettings(
+                inputs=(ColumnSettings(name="age", path="$.customer.age", kind=Kind.INTEGER),),
+                outputs=(ColumnSettings(name="p", path="$.p"),),
+                output_rows="$.answers[*]",
+            ),
+            compare=CompareSettings(
+                tolerance=0.001,
+                columns={"p": "score", "words": "text"},
+                ignore=("$.took_ms", "secret"),
+                segments=("country", "header:user-agent"),
+                score=ScoreSettings(column="p", high=100.0),
+                budgets=BudgetSettings(
+                    disagreement=0.01,
+                    errors=None,
+                    p50=LatencyMargin(absolute=0.005),
+                    p95=LatencyMargin(relative=0.5),
+                    score=0.02,
+                ),
+            ),
+            baseline=BaselineSettings(
+                name="spring", source="s3://bucket/train.parquet", live=LiveSettings(rows=100), seasonal="off"
+            ),
+            drift=DriftSettings(kinds={"zip": Kind.CATEGORY}, window=300.0, false_alarms="2 per 1w"),
+            performance=PerformanceSettings(
+                label_period=604800.0, task=Task.REGRESSION, alpha=0.01, segments=("header:user-agent",)
             ),
         ),
         EndpointConfig(name="rest", variants=(VariantSettings(name="only", url="http://127.0.0.1:8002"),)),
@@ -60,6 +97,8 @@ EVERYTHING = Config(
         retention=1209600.0,
         fsync="never",
     ),
+    analyst=AnalystSettings(enabled=False),
+    store=StoreSettings(retention=90 * 86400.0, max_disk=2**40),
     drain=DrainSettings(deadline=0.0),
     log=LogSettings(format="json", level="debug"),
 )
@@ -80,6 +119,18 @@ def test_the_example_in_the_documentation_is_a_configuration(tmp_path: Path) -> 
 
     assert [variant.name for variant in endpoint.variants] == ["blue", "green"]
     assert [shadow.name for shadow in endpoint.shadows] == ["v2"]
+
+
+def test_an_endpoint_may_name_every_protocol_that_is_read() -> None:
+    assert set(get_args(Protocol)) == {"auto", *ADAPTERS}
+
+
+@pytest.mark.parametrize(("text", "expected"), [("false", False), ("true", True), ("{enabled: no}", False)])
+def test_one_word_leaves_the_analyst_off(tmp_path: Path, text: str, expected: bool) -> None:
+    file = tmp_path / "watchtower.yaml"
+    file.write_text(f"analyst: {text}\n{(GOOD / 'shortest.yaml').read_text()}", encoding="utf-8")
+
+    assert expected is load(file, {}).analyst.enabled
 
 
 def test_one_endpoint_with_one_variant_is_a_configuration() -> None:
@@ -104,6 +155,16 @@ def test_what_is_handed_a_configuration_does_not_load_yaml(module: str) -> None:
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
 
     assert told.stdout == "False\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["watchtower.app", "watchtower.worker"])
+def test_what_serves_traffic_does_not_load_what_analyses_it(module: str) -> None:
+    heavy = {"numpy", "pyarrow", "duckdb", "scipy", "datasketches", "pandas"}
+    program = f"import sys, {module}; print(sorted(set(sys.modules) & {heavy!r}))"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True)
+
+    assert told.stdout == "[]\n"
 
 
 def test_a_secret_reaches_a_worker_as_a_secret() -> None:

@@ -11,15 +11,15 @@ Alpha = Annotated[float, msgspec.Meta(gt=0, le=0.5)]
 class ScoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The output column whose mean is watched, and between which values it lies; what lies outside counts as the bound."""
 
-    column: str
-    low: float = 0.0
-    high: float = 1.0
+    column: str  # its name
+    low: float = 0.0  # the smallest that it can be
+    high: float = 1.0  # the largest
 
 
 class LatencyMargin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much slower a shadow may be: the larger of the two, so that one rule serves models of 1 ms and of 10 s."""
 
-    absolute: SecondsOrZero = 0.0
+    absolute: SecondsOrZero = 0.0  # slower by so much; a duration in the section's place means this
     relative: Weight = 0.0  # of the primary's own quantile: 0.1 is a tenth slower
 
 
@@ -28,8 +28,8 @@ class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     disagreement: Share | None = 0.02  # share of a request's rows that disagree, on average
     errors: Share | None = 0.005  # failed requests, shadow's share minus the primary's
-    p50: LatencyMargin | None = LatencyMargin(absolute=0.002, relative=0.1)
-    p95: LatencyMargin | None = LatencyMargin(absolute=0.005, relative=0.2)
+    p50: LatencyMargin | None = LatencyMargin(absolute=0.002, relative=0.1)  # of the latency: its median
+    p95: LatencyMargin | None = LatencyMargin(absolute=0.005, relative=0.2)  # of the latency: what 95 % are faster than
     score: Weight | None = None  # mean of the score, either way; in the score's own unit
 
 
@@ -52,6 +52,6 @@ class CompareSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_pending: Bytes = 64 * 1024**2  # of answers that wait; beyond it the oldest are given up, and counted
     worst: Count = 50  # pairs kept for reading
     max_worst: Bytes = 8 * 1024**2  # of their bodies
-    score: ScoreSettings | None = None
-    budgets: BudgetSettings = BudgetSettings()
+    score: ScoreSettings | None = None  # the number whose mean is watched
+    budgets: BudgetSettings = BudgetSettings()  # how much worse than the primary a shadow may be
     alpha: Alpha = 0.01  # chance that any verdict on a shadow is ever wrong, however often it is read

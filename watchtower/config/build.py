@@ -11,13 +11,19 @@ from typing import Any, Final
 
 from msgspec import NODEFAULT, inspect
 
+from watchtower.analyst.settings import AnalystSettings
+from watchtower.compare.settings import LatencyMargin
 from watchtower.config.document import Listing, Mistake, Node, Scalar, Section, inside
 from watchtower.config.model import Config
 from watchtower.proxy.settings import ListenSettings
 from watchtower.units import UNIT, Secret, parse_duration, parse_share, parse_size
 
 # What a single text stands for where a section is expected.
-SHORTHANDS: Final[Mapping[type, str]] = {ListenSettings: "address"}
+SHORTHANDS: Final[Mapping[type, str]] = {
+    ListenSettings: "address",
+    AnalystSettings: "enabled",
+    LatencyMargin: "absolute",
+}
 
 _UNITS: Final[Mapping[str, Callable[[str], float]]] = {
     "duration": parse_duration,
@@ -51,6 +57,8 @@ def parse(kind: inspect.Type, text: str) -> Any:
             return text if isinstance(kind, inspect.StrType) else Secret(text)
         case inspect.LiteralType(values=words) if text in words:
             return text
+        case inspect.EnumType(cls=cls) if text in {word.value for word in cls}:
+            return cls(text)
         case inspect.BoolType() if text.lower() in _BOOLEANS:
             return _BOOLEANS[text.lower()]
         case inspect.IntType() if _WHOLE.fullmatch(text):
@@ -67,6 +75,8 @@ def describe(kind: inspect.Type) -> str:
             return f"a {extra[UNIT]}"
         case inspect.LiteralType(values=words):
             return _either(str(word) for word in words)
+        case inspect.EnumType(cls=cls):
+            return _either(str(word) for word in cls)
         case inspect.BoolType():
             return "true or false"
         case inspect.IntType():
@@ -75,8 +85,10 @@ def describe(kind: inspect.Type) -> str:
             return "a number"
         case inspect.VarTupleType():
             return "a list of sections" if isinstance(kind.item_type, inspect.StructType) else "a list, like [a, b]"
-        case inspect.DictType():
+        case inspect.DictType(value_type=inspect.StrType()):
             return "names and texts, like {x-team: fraud}"
+        case inspect.DictType(value_type=value):
+            return f"names, each with {describe(value)}"
         case inspect.StructType(fields=fields):
             return f"a section with {_either(field.name for field in fields)}"
         case inspect.UnionType(types=kinds):
@@ -180,6 +192,8 @@ def _bounded(kind: inspect.Type, value: float) -> float:
             raise ValueError(f"more than {'zero' if kind.gt == 0 else kind.gt}")
         if kind.ge is not None and value < kind.ge:
             raise ValueError(f"{'zero' if kind.ge == 0 else kind.ge} or more")
+        if kind.lt is not None and value >= kind.lt:
+            raise ValueError(f"less than {kind.lt}")
         if kind.le is not None and value > kind.le:
             raise ValueError(f"at most {kind.le}")
     return value

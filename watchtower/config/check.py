@@ -18,7 +18,7 @@ from watchtower.upstream.settings import TlsClientSettings
 
 # They become labels of metrics and parts of file names.
 _NAME: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}")
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 section 5.5
 _BEARER: Final = re.compile(r"[\x21-\x7e]+")
 _PATH: Final = re.compile(r"/[\x21\x22\x24-\x3e\x40-\x7e]*")  # neither a query nor a fragment
@@ -92,7 +92,7 @@ def _check_capture(config: Config) -> Iterator[Finding]:
             forms = "$.name, $.a.b, $.items[*].name, $.items[0].x, $..name or $['odd name'], with at most one `..`"
             yield Finding(f"capture.redact[{index}]", f"expected a path, like {forms}")
     for index, name in enumerate(config.capture.headers):
-        if not _TOKEN.fullmatch(name):
+        if not HEADER_NAME.fullmatch(name):
             yield Finding(f"capture.headers[{index}]", "expected a header's name")
         elif is_secret_header(name.encode()):
             yield Finding(
@@ -141,7 +141,7 @@ def _check_shadow(path: str, shadow: ShadowSettings) -> Iterator[Finding]:
 
 def _check_header(path: str, name: str, *, shows: bool = False) -> Iterator[Finding]:
     """What is found at a name's path is its value, which may be a credential."""
-    if not _TOKEN.fullmatch(name):
+    if not HEADER_NAME.fullmatch(name):
         yield Finding(path, "expected a header's name: letters, digits and hyphens", shows)
     elif name.lower() == "host":
         yield Finding(path, "expected the shadow's host key in its place", shows)
@@ -154,7 +154,7 @@ def _check_key(path: str, key: KeySettings | SampleBySettings) -> Iterator[Findi
         yield Finding(path, "expected one of header and cookie, and not both")
     for name in ("header", "cookie"):
         value = getattr(key, name)
-        if value is not None and not _TOKEN.fullmatch(value):
+        if value is not None and not HEADER_NAME.fullmatch(value):
             yield Finding(f"{path}.{name}", f"expected a {name}'s name")
 
 

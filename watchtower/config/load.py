@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
+from watchtower.config.analysis import check_analysis
 from watchtower.config.build import build, shown
 from watchtower.config.check import Finding, check
 from watchtower.config.document import Mistake, Node, Place, Scalar, Section, merge, read, walk
@@ -44,7 +45,7 @@ def _finished(root: Section, mistakes: list[Mistake]) -> Config:
     mistakes = mistakes + [mistake for mistake in wrong if mistake.path not in unread]
     known = [mistake.path for mistake in mistakes]
     nodes = {node.path: node for node in walk(root)}
-    for finding in chain(check(config), check_files(config)):
+    for finding in chain(check(config), check_files(config), check_analysis(config)):
         # A value that could not be read has a stand-in, of which nothing needs to be said.
         if not any(_overlap(finding.path, path) for path in known):
             mistakes.append(_located(finding, nodes))

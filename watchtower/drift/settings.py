@@ -19,9 +19,9 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class BaselineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What live traffic is compared with."""
 
-    name: str = "default"
+    name: str = "default"  # under which its versions are kept
     source: str | None = None  # a Parquet, CSV or JSONL file, or its fsspec URL; nothing: frozen from live traffic
-    live: LiveSettings = LiveSettings()
+    live: LiveSettings = LiveSettings()  # without a source: how much of the traffic it is made of
     outputs: tuple[str, ...] = ()  # the source's columns that are the model's answers; `in.` and `out.` names need none
     sample: CountOrZero = 5000  # rows kept as they are, for reports and the tests of many columns together
     seasonal: Season = "auto"  # one baseline for each hour of the week, where the history is long enough
@@ -32,7 +32,7 @@ class DriftSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     kinds: dict[str, Kind] = {}  # column → kind, where it should not be inferred
     ignore: tuple[str, ...] = ()  # columns that are not watched
-    window: Seconds = 60.0
+    window: Seconds = 60.0  # of event time; evidence is counted window by window
     lateness: SecondsOrZero = 120.0  # how long a window waits for rows that are under way
     tolerance: Share = 0.02  # a change of a bin's share by less than this matters to nobody
     false_alarms: str = "1 per 90d"  # over all columns together

@@ -45,3 +45,4 @@ class ShadowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     host: str | None = None  # the Host header, in place of the client's
     breaker: BreakerSettings = BreakerSettings()  # when to leave a failing shadow alone
     tls: TlsClientSettings = TlsClientSettings()  # for an https URL
+    twin: bool = False  # a second instance of the primary: what it disagrees is noise, and taken off the others'
