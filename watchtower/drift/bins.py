@@ -86,10 +86,24 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The slots that hold values of the column's own kind: what the effect sizes compare."""
         return slice(0, self.size - 2)
 
+    @property
+    def new_slot(self) -> int | None:
+        """Where words are counted that the reference never had; a column may well have a word `new`."""
+        return len(self.words) + 1 if self.kind in WORDY else None
+
     @cached_property
     def mark(self) -> int:
         """The same for equal bins, in any process: what was counted in other bins is not taken for ours."""
         return zlib.crc32(msgspec.msgpack.encode(self, order="deterministic"))
+
+    def widened(self, low: float, high: float, further: Mapping[str, int]) -> "Bins":
+        """The same bins, of a reference of which more has been read than they were chosen from."""
+        known = self.known | set(
+            sorted(further, key=lambda word: (-further[word], word))[: MAX_KNOWN - len(self.known)]
+        )
+        is_closed = self.is_closed and len(further) <= MAX_KNOWN - len(self.known)
+        low, high = min(low, self.low), max(high, self.high)
+        return msgspec.structs.replace(self, low=low, high=high, known=known, is_closed=is_closed)
 
     def counts(self, values: Values) -> Counts:
         """How many of a batch's rows fall into each slot; their sum is the batch's rows."""
@@ -115,6 +129,9 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         slots = self._slots
         return {word: rows for word, rows in words.items() if slots.get(word, own) >= own}
 
+    def is_new(self, word: str) -> bool:
+        return self.is_closed and word not in self._slots
+
     @property
     def is_numeric(self) -> bool:
         return self.kind in {Kind.NUMBER, Kind.INTEGER}
@@ -126,8 +143,10 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def _count_numbers(self, ordered: NDArray[np.float64]) -> Counts:
         """In ascending order a bin is a stretch: a search for each cut is cheaper than one for each number."""
-        ends = np.searchsorted(ordered, self.cuts, side="left")
-        return np.diff(ends, prepend=0, append=len(ordered)).astype(np.int64)
+        ends = np.empty(len(self.cuts) + 2, np.int64)
+        ends[0], ends[-1] = 0, len(ordered)
+        ends[1:-1] = np.searchsorted(ordered, self.cuts, side="left")
+        return ends[1:] - ends[:-1]
 
     def _count_words(self, words: Mapping[str, int], found: Counts) -> None:
         slots = self._slots

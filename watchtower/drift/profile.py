@@ -14,18 +14,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from watchtower.drift import text
 from watchtower.drift.bins import Bins, Counts
 from watchtower.drift.profile_distinct import Distinct
 from watchtower.drift.profile_moments import Moments
 from watchtower.drift.profile_quantiles import Quantiles
 from watchtower.drift.profile_vectors import Vectors
 from watchtower.drift.profile_words import CAPACITY, Words
-from watchtower.drift.values import NUMERIC, WORDY, Values
+from watchtower.drift.values import NUMERIC, PARTS, WORDY, Values
 from watchtower.table import Kind
 
 VERSION: Final = 1
-NORM: Final = "norm"  # the part of a vector
 
 
 class ProfileState(msgspec.Struct, array_like=True):
@@ -83,7 +81,7 @@ class Profile:
         self.words = Words(capacity)
         self.vectors = Vectors(bins.dimension if bins else 0)
         known = bins.parts if bins else {}
-        self.parts = {name: Profile(Kind.NUMBER, known.get(name)) for name in _PARTS.get(kind, ())}
+        self.parts = {name: Profile(Kind.NUMBER, known.get(name)) for name in PARTS.get(kind, ())}
 
     def update(self, values: Values) -> None:
         if self.vectors.dimension:
@@ -101,10 +99,10 @@ class Profile:
             self._update_words(values.words)
         elif self.kind is Kind.TEXT:
             self.distinct.update_words(values.texts)
-            self._update_parts(text.described(values.texts))
+            self._update_parts(values.described())
         elif self.kind is Kind.VECTOR:
             self.vectors.update(values.vectors)
-            self._update_parts({NORM: np.sort(np.linalg.norm(values.vectors, axis=1))})
+            self._update_parts(values.described())
 
     def merge(self, other: "Profile") -> None:
         if other.kind is not self.kind or _mark(other.bins) != _mark(self.bins):
@@ -216,9 +214,6 @@ class Profile:
         """Without a baseline a window takes the length that it saw first; the other's vectors are odd here."""
         self._merge_counts(other)
         _add(self.odd, Values(Kind.VECTOR, 0, vectors=np.empty((other.present, 0))).fitting(1).odd)
-
-
-_PARTS: Final = {Kind.TEXT: text.PARTS, Kind.VECTOR: (NORM,)}
 
 
 def _add(total: dict[str, int], more: Mapping[str, int]) -> None:

@@ -53,7 +53,7 @@ class Words(msgspec.Struct, array_like=True):
         self.short += taken
 
 
-def cleaned(word: str) -> str:
+def cleaned(word: str, longest: int = LONGEST) -> str:
     """Short enough to be kept, and without the lone surrogates that JSON can bring and UTF-8 cannot."""
-    short = word if len(word) <= LONGEST else f"{word[: LONGEST - 1]}…"
+    short = word if len(word) <= longest else f"{word[: longest - 1]}…"
     return short if short.isascii() else short.encode("utf-8", "replace").decode()

@@ -28,10 +28,13 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from watchtower.drift import text
 from watchtower.table import Kind
 
 NUMERIC: Final = frozenset({Kind.NUMBER, Kind.INTEGER, Kind.TIMESTAMP})
 WORDY: Final = frozenset({Kind.CATEGORY, Kind.BOOLEAN})
+NORM: Final = "norm"  # the part of a vector
+PARTS: Final = {Kind.TEXT: text.PARTS, Kind.VECTOR: (NORM,)}
 UNREADABLE: Final = "unreadable"
 UNFIT_VECTOR: Final = "unfit_vector"
 
@@ -99,6 +102,16 @@ class Values:
     def oddities(self) -> int:
         """Rows whose value is none of this column's."""
         return self.infinities + sum(self.odd.values())
+
+    def described(self) -> dict[str, NDArray[np.float64]]:
+        """What a text's or a vector's numbers are, by the name of the part, each in ascending order."""
+        if self.kind is Kind.TEXT:
+            return text.described(self.texts)
+        if self.kind is Kind.VECTOR:
+            with np.errstate(over="ignore"):
+                norms = np.linalg.norm(self.vectors, axis=1)
+            return {NORM: np.sort(norms[np.isfinite(norms)])}
+        return {}
 
     def fitting(self, dimension: int) -> "Values":
         """The same with vectors of that length only: those of another are odd."""

@@ -1,0 +1,71 @@
+"""A baseline from the traffic itself: the first so many rows are kept, then they are the reference.
+
+Nothing is watched until then, which `progress` says. The rows are those of one endpoint in the order of the journal;
+whoever starts this beside a model that already misbehaves freezes the misbehaviour, so a source is better where there is one.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from watchtower.drift.baseline import Baseline, build
+from watchtower.drift.bins import MAX_WORDS
+from watchtower.drift.profiles import MAX_COLUMNS, Column
+from watchtower.drift.reservoir import Reservoir
+from watchtower.table import Kind
+
+VERSION: Final = 1
+
+
+class Freezer:
+    """`add` until `is_full`, then `frozen`. Rows beyond those asked for are not taken, and `add` says how many were."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self._kept = Reservoir(rows)
+
+    def add(self, names: Sequence[str], columns: Sequence[Column]) -> int:
+        """How many of these rows became part of the reference: the first ones."""
+        taken = min(self.rows - self._kept.seen, len(columns[0])) if columns else 0
+        if taken:
+            self._kept.add(names, [column[:taken] for column in columns])
+        return taken
+
+    @property
+    def is_full(self) -> bool:
+        return self._kept.seen >= self.rows
+
+    @property
+    def progress(self) -> float:
+        return self._kept.seen / self.rows
+
+    def frozen(
+        self,
+        *,
+        name: str,
+        made_at_ns: int,
+        kinds: Mapping[str, Kind] | None = None,
+        ignore: Sequence[str] = (),
+        sample: int = 5000,
+        max_columns: int = MAX_COLUMNS,
+        max_categories: int = MAX_WORDS,
+    ) -> Baseline:
+        kept = self._kept.columns
+        return build(
+            [(tuple(kept), tuple(kept.values()))], name=name, source=f"the first {self._kept.seen} live rows",
+            made_at_ns=made_at_ns, kinds=kinds, ignore=ignore, sample=sample, max_columns=max_columns,
+            max_categories=max_categories,
+        )  # fmt: skip
+
+    def state(self) -> bytes:
+        return msgspec.msgpack.encode((VERSION, self.rows, self._kept.seen, self._kept.columns))
+
+    @classmethod
+    def restore(cls, state: bytes) -> "Freezer":
+        version, rows, seen, columns = msgspec.msgpack.decode(state, type=tuple[int, int, int, dict[str, list[object]]])
+        if version != VERSION:
+            raise ValueError(f"a freezer of version {version}, where {VERSION} is known")
+        freezer = cls(rows)
+        freezer._kept.seen, freezer._kept.columns = seen, columns
+        return freezer

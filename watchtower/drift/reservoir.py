@@ -1,0 +1,77 @@
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from watchtower.drift.profile_words import cleaned
+from watchtower.drift.profiles import Column
+
+LONGEST: Final = 1000  # characters of a text that are kept; what a report shows of one is shorter
+_INT64: Final = range(-(2**63), 2**63)
+
+
+class Reservoir:
+    """A uniform sample of bounded size of rows, however many there are: Vitter's algorithm R (1985).
+
+    Every row has the same chance, size ÷ rows seen, and rows stay whole, so that columns can be read together. A column
+    that a batch does not have is missing in its rows. The same rows in the same batches with the same seed give the same
+    sample. Not mergeable, for the counts behind the chances are not: sample once, over all.
+    """
+
+    def __init__(self, size: int, seed: int = 0) -> None:
+        self.size = size
+        self.seen = 0
+        self.columns: dict[str, list[object]] = {}
+        self._generator = np.random.default_rng(seed)
+
+    @property
+    def rows(self) -> int:
+        return min(self.size, self.seen)
+
+    def add(self, names: Sequence[str], columns: Sequence[Column]) -> None:
+        if not columns:
+            return
+        number, before = len(columns[0]), self.rows
+        taken = min(self.size - before, number)
+        rows, slots = self._replacing(taken, number)
+        for name in names:
+            self.columns.setdefault(name, [None] * before)
+        given = dict(zip(names, columns, strict=True))
+        for name, kept in self.columns.items():
+            cells = given.get(name)
+            if cells is None:
+                kept.extend([None] * taken)
+                _replace(kept, slots, [None] * len(slots))
+            else:
+                kept.extend(_natural(cells[:taken]))
+                _replace(kept, slots, _picked(cells, rows))
+        self.seen += number
+
+    def _replacing(self, first: int, number: int) -> tuple[list[int], list[int]]:
+        """Which of the rows from `first` on take whose place."""
+        nth = np.arange(self.seen + first, self.seen + number)
+        slots = self._generator.integers(0, nth + 1)
+        hits = np.flatnonzero(slots < self.size)
+        return (hits + first).tolist(), slots[hits].tolist()
+
+
+def _picked(cells: Column, rows: list[int]) -> list[object]:
+    return _natural(cells[rows] if isinstance(cells, np.ndarray) else [cells[row] for row in rows])
+
+
+def _natural(cells: Column) -> list[object]:
+    return [_kept(cell) for cell in (cells.tolist() if isinstance(cells, np.ndarray) else cells)]
+
+
+def _kept(cell: object) -> object:
+    """What can be written, and is not without measure."""
+    if type(cell) is str:
+        return cell if cell.isascii() and len(cell) <= LONGEST else cleaned(cell, LONGEST)
+    if type(cell) is int and cell not in _INT64:
+        return float(cell) if abs(cell) < 2**1023 else None
+    return cell
+
+
+def _replace(kept: list[object], slots: list[int], cells: list[object]) -> None:
+    for slot, cell in zip(slots, cells, strict=True):
+        kept[slot] = cell
