@@ -20,7 +20,7 @@ SCORES = Scores(
 
 
 def null(rows: float = 1000.0, tolerance: float = 0.05) -> Null:
-    return Null.of(SCORES, SHARES, np.full(3, rows), tolerance, 3.0)
+    return Null.of(SCORES, SHARES, np.full(3, rows), tolerance, 0.00135)
 
 
 def mean_e(bets: Bets, shares: Floats) -> Floats:
@@ -51,6 +51,14 @@ def test_the_bound_of_a_share_is_wilsons(seen: int, rows: int) -> None:
     found = wilson(np.array([share]), np.array([share * (1 - share)]), np.array([float(rows)]), 2.5)
 
     assert found[0] == pytest.approx(expected)
+
+
+def test_what_the_reference_never_saw_may_be_as_much_as_it_can_have_missed() -> None:
+    scores = Scores(np.array([0]), np.ones(1), np.array([0]), np.zeros(1), np.array([0]))
+
+    found = Null.of(scores, np.array([0.0, 1.0]), np.array([1000.0]), 0.0, 0.01)
+
+    assert (1 - found.limits[0]) ** 1000 == pytest.approx(0.01)
 
 
 @given(simplex())
@@ -147,7 +155,7 @@ def test_at_the_very_limit_the_mean_time_to_an_alarm_is_no_shorter_than_promised
     rng = np.random.default_rng(8)
     number, promised, most = 4000, 20.0, 400
     scores = Scores(np.arange(number), np.ones(number), np.arange(number), np.zeros(number), np.arange(number))
-    limits = Null.of(scores, np.full(number, 0.1), np.full(number, 5000.0), 0.05, 3.0)
+    limits = Null.of(scores, np.full(number, 0.1), np.full(number, 5000.0), 0.05, 0.00135)
     bets, detectors, first = Bets.on_drift(scores, limits), EDetectors(number, len(DRIFT_SIZES)), np.full(number, most)
     rows, may = np.full(number, 40.0), np.ones(number, dtype=np.bool_)
 

@@ -7,7 +7,7 @@ most
     limit = wilson(m, v, n, z) + max(tolerance · √v, tolerance²)
 
 The first term is what the true mean may be, given that the reference is a sample as well (Wilson 1927, with `v` in place
-of m(1 - m); exact Wilson for a single bin). It is what most tests leave out: a reference is drawn once, so its error is
+of m(1 - m); exact Wilson for a single bin, and exact altogether for a bin that the reference has not). It is what most tests leave out: a reference is drawn once, so its error is
 the same in every window, and enough windows make any test sure of it. The second is the change the user calls
 unimportant, in standard deviations of the score; for a share that was zero, tolerance².
 
@@ -23,6 +23,7 @@ Rinaldo 2022, "E-detectors"). Windows without rows start no bet: silence is no e
 independent. Where they are not, cap the rows that a window may count for. Not for vectors: see `multivariate`.
 """
 
+from statistics import NormalDist
 from typing import Final, NamedTuple, Self
 
 import msgspec
@@ -37,6 +38,7 @@ RETURN_SIZES: Final = (0.05, 0.1, 0.3)  # smaller, for what has returned is only
 _MOST: Final = 0.9  # of the bet that one row could lose entirely
 _LARGEST: Final = 345.0  # logarithm of where evidence stops growing: its square is still a float
 _STATE_VERSION: Final = 1
+_SINCE: Final = ("opens", "since", "rows", "sums")
 
 
 class Scores(NamedTuple):
@@ -85,11 +87,13 @@ class Null(NamedTuple):
     deviations: Floats  # of the score at its limit
 
     @classmethod
-    def of(cls, scores: Scores, shares: Floats, rows: Floats, tolerance: float, z: float) -> Self:
-        """From the reference's shares of the bins, and for each score the rows of the reference behind it."""
+    def of(cls, scores: Scores, shares: Floats, rows: Floats, tolerance: float, risk: float) -> Self:
+        """From the reference's shares of the bins, for each score the rows behind it, and the risk that it misleads."""
         means, variances = scores.means(shares), scores.variances(shares)
         allowed = np.maximum(tolerance * np.sqrt(variances), tolerance**2)
-        limits = wilson(means, variances, rows, z) + allowed
+        never = 1 - risk ** (1 / rows)  # the largest share of which so many rows may have none
+        could_be = np.where(means > 0, wilson(means, variances, rows, NormalDist().inv_cdf(1 - risk)), never)
+        limits = could_be + allowed
         # Exact for a single bin, where the variance at the limit is limit · (1 - limit).
         at_limit = variances + (limits - means) * (1 - limits - means)
         return cls(means, limits, np.sqrt(np.maximum(at_limit, 1e-6)))
@@ -166,14 +170,23 @@ class EDetectors:
         self.since[which] = 0
 
     def state(self) -> bytes:
-        arrays = {name: getattr(self, name).tobytes() for name in self.__slots__}
-        return msgspec.msgpack.encode({"version": _STATE_VERSION, "shape": self.evidence.shape, **arrays})
+        """What is not zero; where a CUSUM has not left zero, since when and of how many rows say nothing."""
+        is_winning = self.opens > 0
+        kept = [self.evidence, *(np.where(is_winning, getattr(self, name), 0) for name in _SINCE)]
+        return msgspec.msgpack.encode([_STATE_VERSION, self.evidence.shape, *(_sparse(each) for each in kept)])
 
     def restore(self, state: bytes) -> None:
         """What `state` gave, of as many scores and sizes; anything else is a ValueError."""
-        kept = msgspec.msgpack.decode(state)
-        if kept["version"] != _STATE_VERSION or tuple(kept["shape"]) != self.evidence.shape:
+        version, shape, *kept = msgspec.msgpack.decode(state)
+        if version != _STATE_VERSION or tuple(shape) != self.evidence.shape:
             raise ValueError("the state of other detectors")
-        for name in self.__slots__:
-            own = getattr(self, name)
-            setattr(self, name, np.frombuffer(kept[name], dtype=own.dtype).reshape(own.shape).copy())
+        for name, (places, values) in zip(("evidence", *_SINCE), kept, strict=True):
+            dense = np.zeros_like(getattr(self, name))
+            dense.flat[np.frombuffer(places, dtype=np.int32)] = np.frombuffer(values, dtype=dense.dtype)
+            setattr(self, name, dense)
+
+
+def _sparse(array: NDArray[np.generic]) -> tuple[bytes, bytes]:
+    """Places and values of what is not zero."""
+    places = np.flatnonzero(array)
+    return places.astype(np.int32).tobytes(), array.ravel()[places].tobytes()

@@ -7,7 +7,7 @@ their dependence (Shin, Ramdas & Rinaldo 2022, §2; the sum over columns is the 
 promise aside for detectors beside the panel: the shares of all of them must sum to at most one.
 
 It holds for any data within tolerance of the reference's true distribution, for a share of at least 1 - `reference_risk`
-of the references that might have been drawn (z is Bonferroni's over all questions); and for rows that are independent.
+of the references that might have been drawn (by Bonferroni over all questions); and for rows that are independent.
 An all-clear is wrong at most once in `windows_between_false_clears` windows of drift, by the same argument turned round.
 
 A window of one row and one of a thousand may follow each other: what is summed is evidence, not windows.

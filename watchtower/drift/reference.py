@@ -6,7 +6,6 @@ seasonal baseline) share their detectors: each window is held against its own ho
 
 import zlib
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import Annotated
 
 import msgspec
@@ -46,9 +45,9 @@ class Reference:
         scores = _scores(self.questions, self.column_of, self.sizes)
         rows = np.array([column.rows for column in self.columns])
         shares = [column.counts / column.rows for column in self.columns]
-        z = NormalDist().inv_cdf(1 - settings.reference_risk / max(len(self.questions), 2))
+        risk = settings.reference_risk / max(len(self.questions), 2)  # Bonferroni
         flat = np.concatenate([*shares, np.zeros(0)])
-        self.null = Null.of(scores, flat, rows[self.column_of], settings.tolerance, z)
+        self.null = Null.of(scores, flat, rows[self.column_of], settings.tolerance, risk)
         self.on_drift = Bets.on_drift(scores, self.null)
         self.on_return = Bets.on_return(scores, self.null)
 
