@@ -21,9 +21,7 @@ class PerformanceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         30 * 86400.0
     )  # how long after its answer a label may come, or wait for an id that is unknown
     task: Task = Task.AUTO  # auto: by the labels and predictions that come first
-    prediction: str | None = (
-        None  # the output column that labels are compared with; without it the only one, or the first
-    )
+    prediction: str | None = None  # the output column that labels are of; without it the only one, or the first
     score: str | None = None  # the output column of probabilities: a number, or one for each of `classes`
     score_of: Literal["positive", "predicted"] = "positive"  # whose probability a single score is
     threshold: Share = 0.5  # where the prediction itself is a probability: from here on it is the positive class
