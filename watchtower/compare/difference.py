@@ -220,10 +220,6 @@ def _is_number(cell: Any) -> bool:
     return type(cell) in (int, float) and cell == cell  # noqa: PLR0124  NaN is none
 
 
-def _is_number(cell: Any) -> bool:
-    return type(cell) in (int, float) and cell == cell  # noqa: PLR0124  NaN is none
-
-
 def _columns_of(paths: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
     """The columns that paths name: by their whole name, and by its end (of `$..name`).
 

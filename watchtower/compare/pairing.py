@@ -1,0 +1,205 @@
+"""Items of the primary and of its shadows joined by request id, in event order.
+
+Time is the items' own: the largest start that was seen. What waits longer than `wait_s` is given up, by the bucket of
+time that it lies in, so up to a sixteenth of the wait late and never early; memory is bounded in bytes, and beyond it
+the oldest are given up first.
+
+What is counted is a leg: one request at one shadow. A primary that expects two shadows has two legs; a shadow's item is
+the other end of one. Every leg ends in exactly one of: paired, or one `Reason`. An id that comes again while the first
+still waits is a client's mistake or a record read twice: the first one stays, the second is counted.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from watchtower.record import Word
+
+T = TypeVar("T")
+
+VERSION: Final = 1
+_ENTRY_SIZE: Final = 400  # bytes that a waiting id takes beside its item: its entry, two keys, its shadows' names
+_BUCKETS: Final = 16  # in one wait
+PRIMARY: Final = ""  # in the place of a shadow's name
+
+
+class Reason(Word):
+    """Why a leg was not paired."""
+
+    NO_SHADOW = "no_shadow"  # the primary waited in vain
+    NO_PRIMARY = "no_primary"  # the shadow's item did
+    EVICTED = "evicted"  # too much was waiting
+    DUPLICATE = "duplicate"
+
+
+class Pair(NamedTuple, Generic[T]):
+    request_id: bytes
+    shadow: str
+    primary: T
+    answer: T  # the shadow's
+    at_ns: int  # when the primary's began
+
+
+class Unpaired(NamedTuple, Generic[T]):
+    request_id: bytes
+    shadow: str  # of the leg
+    item: T  # the end that came
+    reason: Reason
+
+
+class _Entry(Generic[T]):
+    __slots__ = ("at_ns", "bucket", "expected", "has_primary", "primary", "shadows", "size")
+
+    def __init__(self, at_ns: int, bucket: int) -> None:
+        self.at_ns = at_ns
+        self.bucket = bucket
+        self.size = _ENTRY_SIZE
+        self.has_primary = False
+        self.primary: T | None = None
+        self.expected: set[str] = set()  # once the primary is there: who has not come
+        self.shadows: dict[str, T] = {}  # who came before the primary
+
+
+class Pairer(Generic[T]):
+    def __init__(self, wait_s: float, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._width_ns = max(1, round(wait_s * 1e9 / _BUCKETS))
+        self._open: dict[bytes, _Entry[T]] = {}
+        self._buckets: dict[int, dict[bytes, None]] = {}
+        self._latest_ns = 0
+        self.size = 0  # bytes that wait, by the sizes that were given
+        self.paired: Counter[str] = Counter()  # legs, by the shadow's name
+        self.unpaired: Counter[tuple[str, Reason]] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def primary(self, request_id: bytes, expected: Sequence[str], item: T, at_ns: int, size: int) -> list[Pair[T]]:
+        """The pairs with those shadows that were here first. Without an expected shadow there is nothing to wait for."""
+        entry = self._open.get(request_id)
+        if entry is not None and entry.has_primary:
+            self.unpaired.update((name, Reason.DUPLICATE) for name in set(expected))
+            return []
+        self._latest_ns = max(self._latest_ns, at_ns)
+        if entry is None:
+            if not expected:
+                return []
+            entry = self._opened(request_id, at_ns)
+        pairs = [Pair(request_id, name, item, answer, at_ns) for name, answer in entry.shadows.items()]
+        self.paired.update(entry.shadows)
+        entry.expected = set(expected) - entry.shadows.keys()
+        if not entry.expected:
+            self._close(request_id, entry)
+            return pairs
+        entry.has_primary, entry.primary, entry.at_ns = True, item, at_ns
+        entry.shadows = {}
+        self._resize(entry, _ENTRY_SIZE + size)
+        return pairs
+
+    def shadow(self, request_id: bytes, name: str, item: T, at_ns: int, size: int) -> Pair[T] | None:
+        self._latest_ns = max(self._latest_ns, at_ns)
+        entry = self._open.get(request_id) or self._opened(request_id, at_ns)
+        if not entry.has_primary:
+            if name in entry.shadows:
+                self.unpaired[name, Reason.DUPLICATE] += 1
+                return None
+            entry.shadows[name] = item
+            self._resize(entry, entry.size + size)
+            return None
+        if name not in entry.expected:
+            self.unpaired[name, Reason.DUPLICATE] += 1
+            return None
+        entry.expected.discard(name)
+        self.paired[name] += 1
+        pair: Pair[T] = Pair(request_id, name, entry.primary, item, entry.at_ns)  # type: ignore[arg-type]  # has_primary
+        if not entry.expected:
+            self._close(request_id, entry)
+        return pair
+
+    def expire(self, now_ns: int) -> list[Unpaired[T]]:
+        """What waited too long. A start in the future, by a clock that was wrong, expires nothing before its time."""
+        last = min(self._latest_ns, now_ns) // self._width_ns - _BUCKETS
+        # The last bucket may hold what began just now; it is complete one bucket later.
+        return [leg for bucket in sorted(b for b in self._buckets if b < last) for leg in self._ended(bucket)]
+
+    def flush(self) -> list[Unpaired[T]]:
+        """All that waits, at the end of a recording."""
+        return [leg for bucket in sorted(self._buckets) for leg in self._ended(bucket)]
+
+    def _ended(self, bucket: int) -> Iterator[Unpaired[T]]:
+        for request_id in list(self._buckets[bucket]):
+            entry = self._open[request_id]
+            self._close(request_id, entry)
+            legs = list(_legs(request_id, entry))
+            self.unpaired.update((leg.shadow, leg.reason) for leg in legs)
+            yield from legs
+
+    def _opened(self, request_id: bytes, at_ns: int) -> _Entry[T]:
+        bucket = at_ns // self._width_ns
+        entry: _Entry[T] = _Entry(at_ns, bucket)
+        self._open[request_id] = entry
+        self._buckets.setdefault(bucket, {})[request_id] = None
+        self.size += entry.size
+        return entry
+
+    def _close(self, request_id: bytes, entry: _Entry[T]) -> None:
+        del self._open[request_id]
+        bucket = self._buckets[entry.bucket]
+        del bucket[request_id]
+        if not bucket:
+            del self._buckets[entry.bucket]
+        self.size -= entry.size
+
+    def _resize(self, entry: _Entry[T], size: int) -> None:
+        self.size += size - entry.size
+        entry.size = size
+        while self.size > self._max_bytes and self._open:
+            request_id = next(iter(self._buckets[min(self._buckets)]))
+            oldest = self._open[request_id]
+            self._close(request_id, oldest)
+            self.unpaired.update((leg.shadow, Reason.EVICTED) for leg in _legs(request_id, oldest))
+
+    def state(self, encode: Callable[[T], bytes]) -> bytes:
+        entries = [
+            (
+                request_id,
+                entry.at_ns,
+                entry.size,
+                encode(entry.primary) if entry.has_primary else None,  # type: ignore[arg-type]  # has_primary
+                sorted(entry.expected),
+                [(name, encode(item)) for name, item in entry.shadows.items()],
+                entry.bucket,
+            )
+            for bucket in sorted(self._buckets)
+            for request_id in self._buckets[bucket]
+            for entry in (self._open[request_id],)
+        ]
+        counts = [(name, reason.value, count) for (name, reason), count in self.unpaired.items()]
+        return msgspec.msgpack.encode((VERSION, self._latest_ns, self._width_ns, dict(self.paired), counts, entries))
+
+    def restore(self, state: bytes, decode: Callable[[bytes], T]) -> None:
+        """Whose wait was another keeps its entries: they are put into buckets of the new width."""
+        version, self._latest_ns, width_ns, paired, counts, entries = msgspec.msgpack.decode(state)
+        if version != VERSION:
+            raise ValueError(f"a pairing state of version {version}, and {VERSION} is read")
+        self.paired = Counter(paired)
+        self.unpaired = Counter({(name, Reason(reason)): count for name, reason, count in counts})
+        self._open, self._buckets, self.size = {}, {}, 0
+        for request_id, at_ns, size, primary, expected, shadows, bucket in entries:
+            entry: _Entry[T] = _Entry(at_ns, bucket * width_ns // self._width_ns)
+            entry.size, entry.expected = size, set(expected)
+            entry.shadows = {name: decode(item) for name, item in shadows}
+            if primary is not None:
+                entry.has_primary, entry.primary = True, decode(primary)
+            self._open[request_id] = entry
+            self._buckets.setdefault(entry.bucket, {})[request_id] = None
+            self.size += size
+
+
+def _legs(request_id: bytes, entry: _Entry[T]) -> Iterator[Unpaired[T]]:
+    for name in sorted(entry.expected):
+        yield Unpaired(request_id, name, entry.primary, Reason.NO_SHADOW)  # type: ignore[arg-type]  # has_primary
+    for name, item in entry.shadows.items():
+        yield Unpaired(request_id, name, item, Reason.NO_PRIMARY)
