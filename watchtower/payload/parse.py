@@ -89,13 +89,13 @@ def _bounded(value: int) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def _check_depth(document: object) -> None:
     """Level by level, not by recursion: the depth is the sender's choice."""
     level = [document]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         below: list[object] = []
         for container in level:
             if isinstance(container, list):
