@@ -11,6 +11,7 @@ from watchtower.performance.confusion import Confusion, ConfusionState, OfClass
 from watchtower.performance.estimate import ALPHA, Estimate, unknown
 from watchtower.performance.moments import Mean
 from watchtower.performance.ranking import RocAuc
+from watchtower.performance.score_grid import probable
 from watchtower.performance.sparse import Packed, packed, read_version, unpacked, versioned
 
 Values = Sequence[object] | NDArray[np.generic]
@@ -20,7 +21,6 @@ ScoreOf = Literal["positive", "predicted"]
 
 VERSION: Final = 1
 _SMALLEST: Final = float(np.finfo(np.float64).eps)  # scikit-learn's floor of a probability in the log loss
-_ROUNDING: Final = 1e-6  # a softmax of float32 gives 1.0000001
 
 
 class ClassificationState(msgspec.Struct, frozen=True, array_like=True):
@@ -126,11 +126,9 @@ class Classification:
             found.update(labels == code, kept[:, code])
 
     def _probable(self, scores: Scores) -> tuple[Flags, Scores]:
-        """Which rows have scores that are probabilities, and these scores."""
-        within = (scores >= -_ROUNDING) & (scores <= 1 + _ROUNDING)
-        good = np.asarray(np.atleast_2d(within.T).all(axis=0))
+        good, kept = probable(scores)
         self.bad_scores += int(np.count_nonzero(~good))
-        return good, np.clip(scores[good], 0.0, 1.0)
+        return good, kept
 
     def merge(self, other: Self) -> None:
         """The other must have been made alike."""

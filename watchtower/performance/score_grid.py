@@ -18,7 +18,15 @@ _PER_HALVING: Final = 64
 _SIDE: Final = 1 + _HALVINGS * _PER_HALVING  # the first bin holds all below 2**-20
 _MIDDLE: Final = 768 + 1  # the last one is for 7/8 itself
 _STEP: Final = 1024
+_ROUNDING: Final = 1e-6  # a softmax of float32 gives 1.0000001
 BINS: Final = 2 * _SIDE + _MIDDLE
+
+
+def probable(scores: Scores) -> tuple[NDArray[np.bool_], Scores]:
+    """Which rows have scores that are probabilities, one or a column for each class, and these scores."""
+    within = (scores >= -_ROUNDING) & (scores <= 1 + _ROUNDING)
+    good = np.asarray(np.atleast_2d(within.T).all(axis=0))
+    return good, np.clip(scores[good], 0.0, 1.0)
 
 
 def bins_of(scores: Scores) -> Counts:
