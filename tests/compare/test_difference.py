@@ -1,0 +1,283 @@
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchtower.compare.answer import Answer
+from watchtower.compare.columns import ColumnDifference
+from watchtower.compare.difference import Comparer, Difference, Failure, compare
+from watchtower.compare.readings import Measure
+from watchtower.compare.settings import CompareSettings, ScoreSettings
+from watchtower.record import Outcome, ShadowOutcome
+from watchtower.table import EMPTY, Table
+
+PLAIN = CompareSettings()
+
+
+def answer(*rows: Any, names: tuple[str, ...] = ("prediction",), body: bytes = b"", status: int = 200) -> Answer:
+    table = Table(names, [row if isinstance(row, tuple) else (row,) for row in rows])
+    return Answer(Outcome.ANSWERED, status, 1000, table, list(rows), body or repr((rows, names)).encode())
+
+
+def document(value: object) -> Answer:
+    return Answer(Outcome.ANSWERED, 200, 1000, EMPTY, value, repr(value).encode())
+
+
+def column(a: Any, b: Any, settings: CompareSettings = PLAIN) -> ColumnDifference:
+    return compare(answer(a), answer(b), settings).columns["prediction"]
+
+
+OUTCOMES = [
+    ("answered", "answered", Failure.NONE),
+    ("answered", "timed_out", Failure.SHADOW),
+    ("answered", "error_status", Failure.SHADOW),
+    ("reset", "answered", Failure.PRIMARY),
+    ("error_status", "error_status", Failure.BOTH),
+    ("answered", "breaker_open", Failure.NOT_ASKED),
+    ("cancelled", "answered", Failure.NOT_ASKED),
+    ("refused", "incomplete", Failure.NOT_ASKED),
+    ("an outcome of a later version", "answered", Failure.NOT_ASKED),
+]
+
+
+@pytest.mark.parametrize(("primary", "shadow", "expected"), OUTCOMES)
+def test_who_failed_is_told_by_the_outcomes(primary: str, shadow: str, expected: Failure) -> None:
+    one, other = answer(1.0)._replace(outcome=primary), answer(1.0)._replace(outcome=shadow)
+
+    assert compare(one, other, PLAIN).failure is expected
+
+
+@pytest.mark.parametrize("primary", Outcome)
+@pytest.mark.parametrize("shadow", ShadowOutcome)
+def test_only_two_answers_are_compared(primary: Outcome, shadow: ShadowOutcome) -> None:
+    difference = compare(answer(1.0)._replace(outcome=primary), answer(1.0)._replace(outcome=shadow), PLAIN)
+
+    assert difference.is_compared == (primary is Outcome.ANSWERED and shadow is ShadowOutcome.ANSWERED)
+
+
+def test_equal_bodies_agree_in_all_their_rows() -> None:
+    assert compare(answer(1, 2, 3), answer(1, 2, 3), PLAIN) == Difference(True, Failure.NONE, 1000, 1000, 3)
+
+
+def test_another_status_disagrees_whatever_the_body_says() -> None:
+    difference = compare(answer(1, 2), answer(1, 2, status=203), PLAIN)
+
+    assert (difference.agrees, difference.failure, difference.rows_disagreeing) == (False, Failure.STATUS, 2)
+
+
+def test_a_body_that_was_cut_is_not_compared() -> None:
+    assert compare(answer(1), answer(2)._replace(is_decoded=False), PLAIN).failure is Failure.UNREADABLE
+
+
+def test_two_bodies_that_were_not_kept_do_not_agree() -> None:
+    unknown = Answer(Outcome.ANSWERED, 200, 1000, is_decoded=False)
+
+    assert compare(unknown, unknown, PLAIN).failure is Failure.UNREADABLE
+
+
+def test_two_answers_without_a_body_agree() -> None:
+    empty = Answer(Outcome.ANSWERED, 204, 1000)
+
+    assert compare(empty, empty, PLAIN).agrees
+
+
+def test_the_latency_difference_is_the_shadows_minus_the_primarys() -> None:
+    assert compare(answer(1), answer(2)._replace(total_ns=5000), PLAIN).latency_ns == 4000
+
+
+KINDS = [
+    (1.0, 2.0, Measure.NUMBER),
+    (1, 2, Measure.NUMBER),
+    (True, False, Measure.LABEL),
+    ("cat", "dog", Measure.LABEL),
+    ("this is a whole sentence", "and this is another", Measure.TEXT),
+    ([0.1, 0.9], [0.8, 0.2], Measure.PROBABILITIES),
+    ([1.5, 2.5], [1.5, 9.5], Measure.NUMBER),
+    ([1.0] * 20, [-1.0] * 20, Measure.VECTOR),
+    (["a", "b"], ["b", "a"], Measure.RANKING),
+    ({"a": 1}, {"a": 2}, Measure.STRUCTURE),
+    ([[1], [2]], [[1], [3]], Measure.STRUCTURE),
+    (1.0, None, Measure.MISSING),
+    (1.0, "1.0", Measure.RETYPED),
+    (True, 1, Measure.RETYPED),
+]
+
+
+@pytest.mark.parametrize(("a", "b", "measure"), KINDS)
+def test_the_measure_is_decided_from_the_cells(a: object, b: object, measure: Measure) -> None:
+    found = column(a, b)
+
+    assert (found.measure, found.disagreeing) == (measure, 1)
+
+
+def test_the_configuration_decides_where_the_cells_do_not_say_it() -> None:
+    asked = CompareSettings(columns={"prediction": "label"})
+
+    assert (column(1, 2, asked).measure, column(1, 2, asked).flips) == (Measure.LABEL, 1)
+
+
+def test_a_configured_measure_that_does_not_fit_is_left_aside() -> None:
+    assert column("cat", "dog", CompareSettings(columns={"prediction": "probabilities"})).measure is Measure.LABEL
+
+
+def test_a_score_on_its_side_of_the_threshold_agrees() -> None:
+    asked = CompareSettings(columns={"prediction": "score"}, threshold=0.3)
+
+    assert [column(0.2, b, asked).disagreeing for b in (0.25, 0.35)] == [0, 1]
+
+
+def test_what_is_derived_from_probabilities_is_not_compared_again() -> None:
+    names = ("p", "p.label", "p.score")
+
+    found = compare(answer(([0.3, 0.7], "b", 0.7), names=names), answer(([0.2, 0.8], "b", 0.8), names=names), PLAIN)
+
+    assert (found.agrees, set(found.columns)) == (True, {"p"})
+
+
+def test_a_column_that_one_side_lacks_disagrees_in_every_row() -> None:
+    found = compare(answer((1, 2), (1, 2), names=("a", "b")), answer(1, 1, names=("a",)), PLAIN)
+
+    assert (found.rows_disagreeing, found.columns["b"].measure) == (2, Measure.MISSING)
+
+
+def test_columns_may_stand_in_another_order() -> None:
+    assert compare(answer((1, 2), names=("a", "b")), answer((2, 1), names=("b", "a")), PLAIN).agrees
+
+
+def test_a_row_too_few_disagrees() -> None:
+    found = compare(answer(1, 2, 3), answer(1, 2), PLAIN)
+
+    assert (found.rows, found.rows_disagreeing) == (3, 1)
+
+
+def test_a_row_counts_once_however_many_columns_disagree() -> None:
+    names = ("a", "b")
+
+    found = compare(answer((1, 1), (2, 2), names=names), answer((9, 9), (2, 2), names=names), PLAIN)
+
+    assert (found.rows, found.rows_disagreeing) == (2, 1)
+
+
+@pytest.mark.parametrize("size", [2, 15, 16, 200])
+def test_many_rows_are_added_up_as_one_by_one(size: int) -> None:
+    rng = np.random.default_rng(size)
+    a = rng.normal(size=size)
+    b = a + np.where(rng.random(size) < 0.5, 0.0, 0.1)
+    found = column_of_many([*a.tolist(), math.nan, 1.0], [*b.tolist(), math.nan, math.inf])
+
+    error = np.abs(a - b)
+    assert found[:5] == (Measure.NUMBER, size + 2, int((error > 0).sum()) + 1, 0, 1)
+    assert found[5:] == pytest.approx(
+        (
+            error.sum(),
+            (error**2).sum(),
+            error.max(),
+            (error / np.maximum(abs(a), abs(b))).sum(),
+            (error / np.maximum(abs(a), abs(b))).max(),
+        )
+    )
+
+
+def column_of_many(a: list[float], b: list[float]) -> ColumnDifference:
+    return compare(answer(*a), answer(*b), PLAIN).columns["prediction"]
+
+
+@pytest.mark.parametrize("path", ["took", "$.took", "$..took", "$.predictions[*].took", "$['took']"])
+def test_an_ignored_column_may_differ(path: str) -> None:
+    names = ("prediction", "took")
+
+    assert compare(answer((1, 5), names=names), answer((1, 6), names=names), CompareSettings(ignore=(path,))).agrees
+
+
+@pytest.mark.parametrize("path", ["$.meta.took", "$..meta", "$.took[0]", "$.took.other"])
+def test_a_path_to_something_else_ignores_no_column(path: str) -> None:
+    names = ("prediction", "took")
+
+    found = compare(answer((1, 5), names=names), answer((1, 6), names=names), CompareSettings(ignore=(path,)))
+
+    assert not found.agrees
+
+
+def test_an_unordered_column_may_stand_in_any_order() -> None:
+    settings = CompareSettings(unordered=("$.prediction",))
+
+    assert compare(answer(["a", "b"]), answer(["b", "a"]), settings).agrees
+
+
+def test_documents_without_columns_are_compared_by_their_paths() -> None:
+    found = compare(document({"a": [1, 2]}), document({"a": [1, 3]}), PLAIN)
+
+    assert [(path.path, path.change.value) for path in found.paths] == [("$.a[*]", "changed")]
+
+
+def test_bytes_that_are_no_document_are_compared_as_they_are() -> None:
+    one, other = document(None)._replace(body=b"\x01"), document(None)._replace(body=b"\x02")
+
+    assert [compare(one, b, PLAIN).agrees for b in (one, other)] == [True, False]
+
+
+def test_a_path_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="a path like"):
+        Comparer(CompareSettings(ignore=("$.",)))
+
+
+def test_the_score_difference_is_of_the_means_within_the_range() -> None:
+    settings = CompareSettings(score=ScoreSettings(column="prediction", low=0, high=1))
+
+    assert compare(answer(0.5, 7.0, math.nan), answer(0.0, 0.5, 0.5), settings).score == pytest.approx(1 / 3 - 0.75)
+
+
+def test_a_side_without_a_score_has_no_score_difference() -> None:
+    settings = CompareSettings(score=ScoreSettings(column="prediction"))
+
+    assert compare(answer(0.5), answer("x"), settings).score is None
+
+
+def test_a_failure_is_worse_than_a_status_and_that_than_any_answer() -> None:
+    failed = compare(answer(1), answer(1)._replace(outcome="reset"), PLAIN)
+    status = compare(answer(1), answer(1, status=201), PLAIN)
+    far, near = compare(answer(1), answer(1e9), PLAIN), compare(answer(1), answer(1.1), PLAIN)
+
+    assert failed.severity > status.severity > far.severity > near.severity > 0
+
+
+CELLS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.just(10**400),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=3), children, max_size=3),
+    max_leaves=8,
+)
+MEASURES = st.sampled_from(
+    [None, "number", "score", "label", "probabilities", "ranking", "vector", "text", "structure"]
+)
+ROWS = st.lists(CELLS, min_size=0, max_size=3)
+
+
+@given(ROWS, ROWS, MEASURES, st.booleans())
+def test_any_two_tables_are_compared_and_alike_from_both_sides(
+    a: list[Any], b: list[Any], asked: Any, is_unordered: bool
+) -> None:
+    settings = CompareSettings(
+        columns={"prediction": asked} if asked else {}, unordered=("prediction",) if is_unordered else ()
+    )
+    one, other = answer(*((cell,) for cell in a)), answer(*((cell,) for cell in b))
+
+    there, back = compare(one, other, settings), compare(other, one, settings)
+
+    assert (there.agrees, there.rows, there.rows_disagreeing) == (back.agrees, back.rows, back.rows_disagreeing)
+    assert all(math.isfinite(value) for found in there.columns.values() for value in found[1:])
+
+
+@given(ROWS, MEASURES)
+def test_a_table_agrees_with_itself_under_any_measure(rows: list[Any], asked: Any) -> None:
+    settings = CompareSettings(columns={"prediction": asked} if asked else {})
+    one, same = answer(*((cell,) for cell in rows), body=b"1"), answer(*((cell,) for cell in rows), body=b"2")
+
+    assert compare(one, same, settings).agrees
+
+
+@given(CELLS, CELLS)
+def test_any_two_documents_are_compared(a: object, b: object) -> None:
+    assert compare(document(a), document(b), PLAIN).agrees == compare(document(b), document(a), PLAIN).agrees
