@@ -34,15 +34,11 @@ def embeddings(rows: int, shift: float, seed: int) -> Floats:
 
 def joint(rows: int = 2000, settings: JointSettings = SETTINGS) -> JointDetector:
     sample = people(rows, 0.0, 99)
-    first, second = sample[: rows // 2], sample[rows // 2 :]
-    return JointDetector("columns together", JointReference.of(Pairs.of(NAMES, first), first, second), settings)
+    return JointDetector("columns together", JointReference.of_columns(NAMES, sample), settings)
 
 
 def embedding() -> JointDetector:
-    sample = embeddings(2000, 0.0, 98)
-    first, second = sample[:1000], sample[1000:]
-    reference = JointReference.of(Directions.of("title", first, seed=3), first, second)
-    return JointDetector("title", reference, SETTINGS)
+    return JointDetector("title", JointReference.of_vectors("title", embeddings(2000, 0.0, 98)), SETTINGS)
 
 
 def fed(detector: JointDetector, correlation: float, windows: range) -> list[Alarm | AllClear]:
@@ -67,6 +63,14 @@ def test_embeddings_that_are_unchanged_raise_no_alarm() -> None:
     detector = embedding()
 
     assert [detector.observe(now, embeddings(100, 0.0, now)) for now in range(100)] == [[]] * 100
+
+
+def test_a_reference_that_comes_sorted_raises_no_alarm() -> None:
+    sample = people(2000, 0.0, 99)
+    ordered = sample[np.argsort(sample[:, 0] * sample[:, 1])]
+    detector = JointDetector("columns together", JointReference.of_columns(NAMES, ordered), SETTINGS)
+
+    assert fed(detector, 0.0, range(100)) == []
 
 
 def test_a_correlation_that_no_margin_shows_is_told_with_its_pair() -> None:

@@ -5,8 +5,8 @@ seasonal baseline) share their detectors: each window is held against its own ho
 """
 
 import zlib
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Self
 
 import msgspec
 import numpy as np
@@ -40,6 +40,11 @@ class Reference:
         self.slots = {column.name: slot for slot, column in enumerate(self.columns)}
         self.sizes = tuple(len(column.counts) for column in self.columns)
         self._compile(settings)
+
+    @classmethod
+    def of(cls, bins: Mapping[str, Bins], counts: Mapping[str, Counts], settings: DetectionSettings) -> Self:
+        """Of a baseline: the bins of its columns, and its rows counted in them."""
+        return cls([column(name, each, counts[name]) for name, each in bins.items() if name in counts], settings)
 
     def _compile(self, settings: DetectionSettings) -> None:
         scores = _scores(self.questions, self.column_of, self.sizes)

@@ -7,7 +7,7 @@ from typing import Final, Self
 import numpy as np
 
 from watchtower.drift.evidence import Floats, wilson
-from watchtower.drift.lifts import Lift
+from watchtower.drift.lifts import Directions, Lift, Pairs
 
 _ERRORS: Final = 4.0  # standard errors of the second half
 _REACH: Final = 8.0  # standard deviations of a witness between the scores 0 and 1
@@ -24,8 +24,19 @@ class JointReference:
     discriminant: Floats  # the inverse of their covariance, with a ridge
 
     @classmethod
-    def of(cls, lift: Lift, first: Floats, second: Floats) -> Self:
-        """`lift` must have been made of the `first` half alone; both halves are rows, in no order that means anything."""
+    def of_columns(cls, names: tuple[str, ...], sample: Floats, seed: int = 0) -> Self:
+        """Of rows of numbers, NaN where there is none: for what columns do together."""
+        first, second = _halves(sample, seed)
+        return cls._of(Pairs.of(names, first), first, second)
+
+    @classmethod
+    def of_vectors(cls, name: str, sample: Floats, seed: int = 0) -> Self:
+        """Of the vectors of one column."""
+        first, second = _halves(sample, seed)
+        return cls._of(Directions.of(name, first, seed), first, second)
+
+    @classmethod
+    def _of(cls, lift: Lift, first: Floats, second: Floats) -> Self:
         features = lift(first)
         centre, spread = features.mean(axis=0), features.std(axis=0)
         scale = np.where(spread > 1e-9, spread, np.inf)  # what never varied has no unit to differ in
@@ -40,6 +51,12 @@ class JointReference:
     @property
     def mark(self) -> int:
         return zlib.crc32(self.held_out.tobytes())
+
+
+def _halves(sample: Floats, seed: int) -> tuple[Floats, Floats]:
+    """At random, for the order of a sample may mean something: a table is often sorted."""
+    order = np.random.default_rng(seed).permutation(len(sample))
+    return sample[order[: len(sample) // 2]], sample[order[len(sample) // 2 :]]
 
 
 class Witnesses:
