@@ -19,7 +19,46 @@ from watchtower.table import Table
 EACH = {name: adapter(name, ORDERS if name == "mapped" else None) for name in ADAPTERS}
 # Words that the protocols know, so that random objects often come close to being right.
 WORDS = st.sampled_from(
-    ["instances", "inputs", "outputs", "predictions", "results", "examples", "dataframe_split", "dataframe_records", "columns", "data", "index", "name", "shape", "datatype", "parameters", "choices", "message", "delta", "content", "text", "finish_reason", "tool_calls", "usage", "prompt", "messages", "input", "output", "embedding", "type", "stream", "orders", "scores", "sku", "price", "features", "error", "prompt_tokens", "completion_tokens"]
+    [
+        "instances",
+        "inputs",
+        "outputs",
+        "predictions",
+        "results",
+        "examples",
+        "dataframe_split",
+        "dataframe_records",
+        "columns",
+        "data",
+        "index",
+        "name",
+        "shape",
+        "datatype",
+        "parameters",
+        "choices",
+        "message",
+        "delta",
+        "content",
+        "text",
+        "finish_reason",
+        "tool_calls",
+        "usage",
+        "prompt",
+        "messages",
+        "input",
+        "output",
+        "embedding",
+        "type",
+        "stream",
+        "orders",
+        "scores",
+        "sku",
+        "price",
+        "features",
+        "error",
+        "prompt_tokens",
+        "completion_tokens",
+    ]
 )
 SCALARS = (
     st.none()
