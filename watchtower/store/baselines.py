@@ -1,5 +1,6 @@
 """Baselines by endpoint: each a profile with a name and a version, and at most one of them in force."""
 
+import sqlite3
 from typing import Final, NamedTuple
 
 from watchtower.store.database import Database
@@ -33,23 +34,14 @@ class Baselines:
                 "INSERT INTO baselines (endpoint, name, version, made_at_ns, source, profile) VALUES (?, ?, ?, ?, ?, ?)",
                 (endpoint, name, version, now_ns, source, profile),
             )
-        if activate:
-            self.activate(endpoint, name, version)
+            if activate:
+                _activate(connection, endpoint, name, version)
         return version
 
     def activate(self, endpoint: str, name: str, version: int | None = None) -> bool:
         """Puts one in force, the latest version when none is given; `False` when there is no such baseline."""
         with self._database.writing() as connection:
-            found = connection.execute(
-                "SELECT id FROM baselines WHERE endpoint = ? AND name = ? AND version = COALESCE(?, version)"
-                " ORDER BY version DESC LIMIT 1",
-                (endpoint, name, version),
-            ).fetchone()
-            if found is None:
-                return False
-            connection.execute("UPDATE baselines SET is_active = 0 WHERE endpoint = ?", (endpoint,))
-            connection.execute("UPDATE baselines SET is_active = 1 WHERE id = ?", found)
-        return True
+            return _activate(connection, endpoint, name, version)
 
     def active(self, endpoint: str) -> StoredBaseline | None:
         return self._one("endpoint = ? AND is_active", (endpoint,))
@@ -74,6 +66,19 @@ class Baselines:
                 values,
             ).fetchone()
         return None if row is None else _baseline(*row)
+
+
+def _activate(connection: sqlite3.Connection, endpoint: str, name: str, version: int | None) -> bool:
+    found = connection.execute(
+        "SELECT id FROM baselines WHERE endpoint = ? AND name = ? AND version = COALESCE(?, version)"
+        " ORDER BY version DESC LIMIT 1",
+        (endpoint, name, version),
+    ).fetchone()
+    if found is None:
+        return False
+    connection.execute("UPDATE baselines SET is_active = 0 WHERE endpoint = ?", (endpoint,))
+    connection.execute("UPDATE baselines SET is_active = 1 WHERE id = ?", found)
+    return True
 
 
 def _baseline(  # as SQLite has it, which knows no booleans

@@ -1,5 +1,6 @@
 """How `state.db` is opened: SQLite with a write-ahead log, so that readers never wait for the writer nor it for them."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,22 +65,34 @@ class Database:
 
 
 def _opened(path: Path, access: Access) -> sqlite3.Connection:
-    if access is Access.WRITE:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    mode = "ro" if access is Access.READ else "rwc"
-    connection = sqlite3.connect(
-        f"file:{quote(str(path.absolute()))}?mode={mode}", uri=True, timeout=_PATIENCE_S, isolation_level=None,
-        check_same_thread=False,
-    )  # fmt: skip
+    if access is Access.READ:
+        return _readable(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = _connected(path, "mode=rwc")
     try:
-        if access is Access.WRITE:
-            connection.execute("PRAGMA journal_mode = WAL")
-            # A power cut may take the last commits, offsets and all: the journal still has what they were made of.
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            migrations.migrate(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        # A power cut may take the last commits, offsets and all: the journal still has what they were made of.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        migrations.migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _readable(path: Path) -> sqlite3.Connection:
+    """Even a reader needs the log's index beside the database; on a disk that nobody can write, nobody changes it either."""
+    is_frozen = path.exists() and not os.access(path.parent, os.W_OK) and not path.with_name(f"{NAME}-wal").exists()
+    connection = _connected(path, "immutable=1" if is_frozen else "mode=ro")
+    try:
         migrations.check(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _connected(path: Path, how: str) -> sqlite3.Connection:
+    address = f"file:{quote(str(path.absolute()))}?{how}"
+    return sqlite3.connect(address, uri=True, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)

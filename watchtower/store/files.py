@@ -22,6 +22,8 @@ from watchtower.store.evolution import Columns
 from watchtower.store.fault import translated
 from watchtower.store.schemas import VERSION, TableName
 
+FOLDER: Final = "store"  # of the data folder
+LOCK: Final = ".lock"  # held by the one who writes
 TEMPORARY: Final = ".tmp"
 SUFFIX: Final = ".parquet"
 HOUR_NS: Final = 3600 * 10**9
@@ -85,7 +87,13 @@ def _stream(file: object, schema: pa.Schema, tables: Iterable[pa.Table], row_gro
     # Only words repeat: for ids and floats, a dictionary costs time and makes files larger. zstd's first level, because
     # higher ones cost more time than everything else together.
     with pq.ParquetWriter(
-        file, marked, compression="zstd", compression_level=1, use_dictionary=words, store_schema=False
+        file,
+        marked,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=words,
+        store_schema=False,
+        write_page_checksum=True,
     ) as writer:
         for table in tables:
             writer.write_table(table, row_group_size=row_group)

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from watchtower.clock import SECOND
 from watchtower.store import compact, retention
 from watchtower.store.compact import DamagedFileError, Merge
 from watchtower.store.fault import StoreFault
-from watchtower.store.files import FileEntry, remove
+from watchtower.store.files import LOCK, FileEntry, remove
 from watchtower.store.retention import Removal, RemovalReason
 from watchtower.store.settings import StoreSettings
 from watchtower.store.state import State
@@ -43,6 +44,17 @@ class Housekeeper:
         self._state = state
         self._settings = settings
         self._sequences = sequences
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._state.close()
 
     def step(self, now_ns: int) -> Step:
         buried = self._bury(now_ns)
@@ -75,7 +87,8 @@ class Housekeeper:
         try:
             merged = compact.merge(self._directory, chosen, next(self._sequences), self._settings)
         except DamagedFileError as error:
-            if error.fault not in _GONE or not self._directory.is_dir():
+            # Where the lock is gone too, so is the whole disk, and what is missing may come back with it.
+            if error.fault not in _GONE or not (self._directory / LOCK).exists():
                 raise
             return self._remove((Removal(error.entry, RemovalReason.DAMAGED),), now_ns)
         self._state.replace(chosen.files, [merged], now_ns, {"store.merged_files": len(chosen.files)})

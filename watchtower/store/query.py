@@ -15,11 +15,10 @@ import pyarrow as pa
 
 from watchtower.store.database import Access
 from watchtower.store.fault import StoreError, StoreFault
-from watchtower.store.files import FileEntry, is_sound
+from watchtower.store.files import FOLDER, FileEntry, is_sound
 from watchtower.store.settings import StoreSettings
 from watchtower.store.state import State
 from watchtower.store.statement import QueryError, admitted
-from watchtower.store.store import FOLDER
 from watchtower.store.views import create, literal, views
 
 _BATCH = 8192  # rows of an answer that are in memory at once

@@ -7,18 +7,15 @@ from itertools import count
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from watchtower.journal.offsets import Position
 from watchtower.store.fault import StoreError, StoreFault, translated
-from watchtower.store.files import FileEntry
+from watchtower.store.files import FOLDER, LOCK, FileEntry
 from watchtower.store.housekeeping import Housekeeper, remove_strangers
 from watchtower.store.settings import StoreSettings
 from watchtower.store.state import State
 from watchtower.store.tables import TableWriter
-
-FOLDER: Final = "store"
-_LOCK: Final = ".lock"
 
 
 class Sequences:
@@ -97,7 +94,7 @@ class Store:
 def _locked(directory: Path) -> int:
     with translated(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        file = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+        file = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

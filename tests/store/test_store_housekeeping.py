@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import pytest
+from store_samples import BEGAN, DAY, HOUR, asked, keep_rows, on_disk, opened
+
+from watchtower.clock import SECOND
+from watchtower.store.fault import StoreError, StoreFault
+from watchtower.store.files import FOLDER
+from watchtower.store.query import Query
+from watchtower.store.retention import RemovalReason
+from watchtower.store.settings import StoreSettings
+from watchtower.store.store import Store
+
+DUE = BEGAN + HOUR + 900 * SECOND
+GRACE = 601 * SECOND
+COUNT = "SELECT count(*) AS rows, count(DISTINCT request_id) AS ids FROM rows"
+
+
+def test_a_merge_changes_nothing_that_a_query_sees(tmp_path: Path) -> None:
+    with opened(tmp_path) as store, store.housekeeper() as housekeeper:
+        for number in range(5):
+            keep_rows(store, number)
+        step = housekeeper.step(DUE)
+
+    assert (step.files, step.is_done) == (1, True)
+    assert asked(tmp_path, COUNT) == [{"rows": 5, "ids": 5}]
+
+
+def test_a_query_that_began_before_a_merge_reads_to_its_end(tmp_path: Path) -> None:
+    settings = StoreSettings()
+    with opened(tmp_path) as store, store.housekeeper() as housekeeper:
+        keep_rows(store, 1)
+        keep_rows(store, 2)
+        with Query(tmp_path, settings) as query:
+            housekeeper.step(DUE)
+            housekeeper.step(DUE + GRACE - 2 * SECOND)
+            found = query.run(COUNT).table().to_pylist()
+
+    assert found == [{"rows": 2, "ids": 2}]
+
+
+def test_files_that_were_merged_are_taken_away_a_while_later(tmp_path: Path) -> None:
+    with opened(tmp_path) as store, store.housekeeper() as housekeeper:
+        keep_rows(store, 1)
+        keep_rows(store, 2)
+        before = housekeeper.step(DUE)
+        after = housekeeper.step(DUE + GRACE)
+        present = {entry.path for entry in store.state.files()}
+
+    assert (before.buried, after.buried) == (0, 2)
+    assert on_disk(tmp_path) == present
+
+
+def test_what_is_old_is_removed_and_its_rows_are_counted(tmp_path: Path) -> None:
+    with opened(tmp_path) as store, store.housekeeper() as housekeeper:
+        keep_rows(store, 1, 2)
+        keep_rows(store, 3, at_ns=BEGAN + 31 * DAY)
+        step = housekeeper.step(BEGAN + 31 * DAY)
+        counters = store.state.counters()
+
+    assert [removal.reason for removal in step.removed] == [RemovalReason.AGE]
+    assert counters == {"store.removed_rows.rows.age": 2}
+    assert asked(tmp_path, "SELECT request_id FROM rows") == [{"request_id": "3"}]
+
+
+def test_a_file_that_cannot_be_merged_is_taken_out_and_the_rest_is_merged(tmp_path: Path) -> None:
+    with opened(tmp_path) as store, store.housekeeper() as housekeeper:
+        (spoilt,) = keep_rows(store, 1)
+        keep_rows(store, 2)
+        keep_rows(store, 3)
+        (tmp_path / FOLDER / spoilt.path).write_bytes(b"no Parquet")
+        first, second = housekeeper.step(DUE), housekeeper.step(DUE)
+
+    assert [(removal.entry, removal.reason) for removal in first.removed] == [(spoilt, RemovalReason.DAMAGED)]
+    assert (second.files, asked(tmp_path, COUNT)) == (1, [{"rows": 2, "ids": 2}])
+
+
+def test_what_a_crash_left_between_writing_and_commit_is_removed_when_it_is_opened(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        (kept,) = keep_rows(store, 1)
+        store.tables.add(kept.table, "churn", {"started": [BEGAN], "request_id": ["2"]}, now_ns=BEGAN)
+        (lost,) = store.tables.flush()
+        half = tmp_path / FOLDER / f"{lost.path}.tmp"
+        half.write_bytes(b"PAR1")
+    with opened(tmp_path) as store:
+        assert sorted(store.strangers) == [lost.path, f"{lost.path}.tmp"]
+        assert on_disk(tmp_path) == {kept.path}
+
+
+def test_doomed_files_outlive_a_restart_as_long_as_a_query_may_need_them(tmp_path: Path) -> None:
+    with opened(tmp_path) as store, store.housekeeper() as housekeeper:
+        keep_rows(store, 1)
+        keep_rows(store, 2)
+        housekeeper.step(DUE)
+    with opened(tmp_path) as store:
+        assert (store.strangers, len(on_disk(tmp_path))) == ([], 3)
+
+
+def test_a_second_writer_is_refused(tmp_path: Path) -> None:
+    with opened(tmp_path), pytest.raises(StoreError, match="another analyst writes here") as caught:
+        Store(tmp_path, StoreSettings())
+
+    assert caught.value.fault is StoreFault.BUSY
+
+
+def test_a_commit_that_failed_is_made_true_by_the_next_one(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        database = tmp_path / "state.db"
+        database.rename(tmp_path / "elsewhere")
+        with pytest.raises(StoreError):
+            keep_rows(store, 1)
+        (tmp_path / "elsewhere").rename(database)
+        keep_rows(store, 2)
+
+    assert asked(tmp_path, COUNT) == [{"rows": 2, "ids": 2}]

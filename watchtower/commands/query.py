@@ -1,0 +1,174 @@
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from watchtower.clock import SECOND
+from watchtower.store.fault import translated
+from watchtower.store.query import Answer, Query
+from watchtower.store.settings import StoreSettings
+from watchtower.store.statement import QueryError
+from watchtower.units import parse_duration
+
+EXAMPLES: Final = """\
+examples:
+  watchtower query "show tables"
+  watchtower query "select outcome, count(*) from exchanges group by outcome order by 2 desc"
+  watchtower query --last 1h "select variant, quantile_cont(total_ns, 0.99) / 1e6 as p99_ms from exchanges group by variant"
+  watchtower query --parquet rows.parquet 'select * from "rows_churn" where "in.age" > 40'"""
+_WIDEST: Final = 60  # of a column of the table
+_WRONG: Final = 2  # the exit status of SQL that is refused or wrong: it is how the command was used
+
+Row = Sequence[Any]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EXAMPLES
+    parser.add_argument(
+        "sql", metavar="SQL", help="one statement that reads: SELECT, WITH, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN"
+    )
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, default=Path(".watchtower"), help="(.watchtower)")
+    parser.add_argument(
+        "--last", metavar="DURATION", type=_duration, help="open only files with rows of the last 1h, 7d, …"
+    )
+    parser.add_argument(
+        "--limit", metavar="N", type=_count, default=1000, help="rows of the table that are shown (1000)"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object a row")
+    form.add_argument("--csv", action="store_true", help="print CSV with a header")
+    form.add_argument("--parquet", metavar="FILE", type=Path, help="write a Parquet file")
+
+
+def main(args: argparse.Namespace) -> int:
+    since_ns = None if args.last is None else time.time_ns() - round(args.last * SECOND)
+    with Query(args.data_dir, StoreSettings(), since_ns) as query:
+        for path in query.left_out:
+            sys.stderr.write(f"left out, for it is damaged or gone: {path}\n")
+        try:
+            answer = query.run(args.sql)
+            _print(answer, args)
+        except QueryError as error:
+            sys.stderr.write(f"{error}\n")
+            return _WRONG
+    return 0
+
+
+def _print(answer: Answer, args: argparse.Namespace) -> None:
+    if args.parquet is not None:
+        rows = _write_parquet(answer, args.parquet)
+        sys.stderr.write(f"{rows:,} rows written to {args.parquet}\n")
+    elif args.json:
+        for row in _rows(answer):
+            sys.stdout.write(
+                msgspec.json.encode(dict(zip(answer.schema.names, row, strict=True)), enc_hook=str).decode() + "\n"
+            )
+    elif args.csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(answer.schema.names)
+        writer.writerows([_plain(value) for value in row] for row in _rows(answer))
+    else:
+        _print_table(answer, args.limit)
+
+
+def _rows(answer: Answer) -> Iterator[Row]:
+    """As tuples: two columns of an answer may have the same name."""
+    for batch in answer.batches():
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _print_table(answer: Answer, limit: int) -> None:
+    shown, left = _first(answer, limit)
+    if _is_plan(answer, shown):
+        sys.stdout.write(f"{shown[0][1]}\n")
+        return
+    names = [_cell(name) for name in answer.schema.names]
+    texts = [[_cell(value) for value in row] for row in shown]
+    widths = [max(map(len, column)) for column in zip(names, *texts, strict=True)]
+    align = [_aligned(field.type) for field in answer.schema]
+    for cells in (names, ["─" * width for width in widths], *texts):
+        line = "  ".join(put(text, width) for put, text, width in zip(align, cells, widths, strict=True))
+        sys.stdout.write(f"{line.rstrip()}\n")
+    if left:
+        sys.stderr.write(f"{left:,} more rows; --limit, --csv and --parquet show them\n")
+
+
+def _first(answer: Answer, limit: int) -> tuple[list[Row], int]:
+    """The first rows, and how many there are behind them: those are counted, not looked at."""
+    shown: list[Row] = []
+    left = 0
+    for batch in answer.batches():
+        taken = batch.slice(0, limit - len(shown))
+        shown += zip(*(column.to_pylist() for column in taken.columns), strict=True)
+        left += batch.num_rows - taken.num_rows
+    return shown, left
+
+
+def _is_plan(answer: Answer, rows: Sequence[Row]) -> bool:
+    return answer.schema.names == ["explain_key", "explain_value"] and len(rows) == 1
+
+
+def _aligned(kind: pa.DataType) -> Callable[[str, int], str]:
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return str.rjust if is_number else str.ljust
+
+
+def _cell(value: Any) -> str:
+    """One line, no wider than a reader bears; nothing that a client sent may steer the terminal."""
+    if isinstance(value, float):
+        return f"{value:.6g}" if abs(value) < 1e15 else f"{value:g}"
+    text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in _plain(value)[: _WIDEST + 1])
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, pa.MonthDayNano):
+        parts = ((value.months, "mo"), (value.days, "d"), (value.nanoseconds / SECOND, "s"))
+        return " ".join(f"{number:g}{unit}" for number, unit in parts if number) or "0s"
+    if isinstance(value, datetime):
+        return value.isoformat(" ").replace("+00:00", "Z")
+    if isinstance(value, bytes | list | dict | bool):
+        return msgspec.json.encode(value, enc_hook=str).decode()
+    return str(value)
+
+
+def _write_parquet(answer: Answer, path: Path) -> int:
+    """Under another name until it is whole."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    rows = 0
+    with translated(path):
+        try:
+            with pq.ParquetWriter(temporary, answer.schema, compression="zstd") as writer:
+                for batch in answer.batches():
+                    writer.write_batch(batch)
+                    rows += batch.num_rows
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    return rows
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected {error}") from error
+
+
+def _count(text: str) -> int:
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number")
