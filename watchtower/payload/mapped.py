@@ -89,10 +89,13 @@ def _one(matches: list[Any]) -> Cell:
 
 def _finder(path: str) -> _Finder:
     """Paths of names and positions alone are followed by hand: 0.3 µs instead of the library's 8."""
+    right = f"{path!r} should be a JSONPath like $.a.b or $.items[*].price"
+    if not path.startswith("$"):
+        raise ValueError(right)
     try:
         compiled = jsonpath.compile(path)
     except jsonpath.JSONPathError as error:
-        raise ValueError(f"{path!r} should be a JSONPath like $.a.b or $.items[*].price: {error.args[0]}") from error
+        raise ValueError(f"{right}: {error.args[0]}") from error
     steps = _steps(compiled) if isinstance(compiled, jsonpath.JSONPath) else None
     if steps is None:
         return compiled.findall
