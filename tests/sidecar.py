@@ -95,7 +95,13 @@ class Sidecar:
         self.log = Log(self.process.stderr)
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        own = {"listen": "127.0.0.1:0", "admin": {"listen": "127.0.0.1:0"}, "data_dir": str(self.data_dir)}
+        # Whoever wants the analyst asks for it: most tests are of what must not depend on it.
+        own = {
+            "listen": "127.0.0.1:0",
+            "admin": {"listen": "127.0.0.1:0"},
+            "data_dir": str(self.data_dir),
+            "analyst": False,
+        }
         self.config_file.write_text(json.dumps({**own, **config}))
 
     def wait_until_serving(self) -> None:

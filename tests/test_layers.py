@@ -27,30 +27,40 @@ LEVELS = (
     ("watchtower/journal/capture.py", 1),
     ("watchtower/journal/stored.py", 1),
     ("watchtower/journal/*.py", 2),
+    ("watchtower/payload/*.py", 1),
+    ("watchtower/compare/*.py", 1),
+    ("watchtower/drift/*.py", 1),
+    ("watchtower/performance/*.py", 1),
+    ("watchtower/store/*.py", 2),
+    ("watchtower/reports/*.py", 2),
+    ("watchtower/baselines.py", 2),
     ("watchtower/metrics/*.py", 2),
     ("watchtower/upstream/*.py", 2),
     ("watchtower/deadlines.py", 2),
     ("watchtower/tasks.py", 2),
     ("watchtower/proxy/*.py", 3),
     ("watchtower/mirror/*.py", 3),
+    ("watchtower/analyst/*.py", 3),
     ("watchtower/control/*.py", 4),
     ("watchtower/config/*.py", 4),
     ("watchtower/app.py", 4),
     ("watchtower/gauges.py", 4),
     ("watchtower/journal_cells.py", 4),
     ("watchtower/worker_plan.py", 4),
+    ("watchtower/analyst_plan.py", 4),
     ("watchtower/demo.py", 4),
     ("watchtower/__main__.py", 5),
     ("watchtower/cli.py", 5),
     ("watchtower/commands/*.py", 5),
     ("watchtower/generate.py", 5),
     ("watchtower/worker.py", 5),
+    ("watchtower/analyst_main.py", 5),
 )
 PLANE = 3
 # What waits, runs beside us, tells the time or touches a disk has no place in a decision.
 OUTER_WORLD = {"asyncio", "io", "mmap", "os", "pathlib", "shutil", "socket", "ssl", "subprocess", "threading", "time"}
 # Modules of optional extras that are imported where they are used: (file, module).
-LATE_IMPORTS: set[tuple[str, str]] = set()
+LATE_IMPORTS = {("watchtower/baselines.py", "fsspec")}
 
 
 def level(path: str) -> int | None:

@@ -12,13 +12,16 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
+from watchtower import analyst_plan, worker_plan
 from watchtower.address import Address, parse_address
 from watchtower.config.model import Config, EndpointConfig, encode
 from watchtower.control import logs
 from watchtower.control.admin import AdminParts, admin_app, bind_admin, start_admin
+from watchtower.control.analyst_keeper import AnalystKeeper
 from watchtower.control.claim import claim
 from watchtower.control.generation import FleetPlan, Workshop
 from watchtower.control.housekeeping import Census, keep_house
@@ -26,7 +29,7 @@ from watchtower.control.patient_clock import PatientClock
 from watchtower.control.readiness import ProbeTarget, probe_target
 from watchtower.control.supervisor import SIGNALS, Supervisor
 from watchtower.control.unwritten import unwritten_records
-from watchtower.control.views import EndpointView, MatchView, ShadowView, VariantView
+from watchtower.control.views import EndpointView, MatchView, MirrorView, VariantView
 from watchtower.control.worker_process import Seat
 from watchtower.errors import StartError
 from watchtower.journal.retention import sweep
@@ -35,11 +38,12 @@ from watchtower.metrics.bury import bury, wipe
 from watchtower.metrics.cells import Cells
 from watchtower.metrics.place import metrics_directory
 from watchtower.tasks import Tasks
-from watchtower.worker_plan import plan_for
 
 logger = logging.getLogger(__name__)
 
 SUPERVISOR = "supervisor"
+ANALYST_LEAST: Final = 3.0  # seconds for it to commit, however long the workers took to drain
+ANALYST_MOST: Final = 10.0
 
 
 def run(config: Config, reload: Callable[[], Config] | None) -> int:
@@ -63,12 +67,8 @@ class _Sidecar:
         self._metrics_dir = _prepared(self._data_dir)
         self._cells = Cells(self._metrics_dir, SUPERVISOR)
         self._tasks = Tasks()
-        workshop = Workshop(
-            (sys.executable, "-P", "-m", "watchtower.worker"),  # -P: not what the current folder calls so
-            self._cells,
-            self._bury,
-            self._tasks,
-        )
+        workshop = Workshop(_command("watchtower.worker"), self._cells, self._bury, self._tasks)
+        self._analyst = AnalystKeeper(_command("watchtower.analyst_main"), self._cells, self._bury, self._tasks)
         self._supervisor = Supervisor(self._plan(config), lambda: self._plan(self._fresh()), workshop)
         self._census = Census(self._cells)
         self._retention_clock = PatientClock()
@@ -92,7 +92,11 @@ class _Sidecar:
                 logger.info("serving", extra={"listen": str(supervisor.address), "admin": str(at)})
                 await supervisor.serve()
         finally:
+            drained_by = time.monotonic() + self._config.drain.deadline
             await supervisor.drain()
+            # Last, so that it reads the last records; what it does not read now, the next one does.
+            left = 0.0 if supervisor.is_forced else drained_by - time.monotonic()
+            await self._analyst.stop(min(max(left, ANALYST_LEAST), ANALYST_MOST))
             if admin is not None:
                 await admin.cleanup()  # until now /readyz has said that it drains
             for listener in listeners:
@@ -116,6 +120,7 @@ class _Sidecar:
             take_census=self._take_census,
             probe_targets=lambda: self._probe_targets,
             probe_timeout=settings.probe_timeout,
+            analyst=self._analyst.status,
         )
         return await start_admin(admin_app(parts), listeners)
 
@@ -129,27 +134,34 @@ class _Sidecar:
     def _plan(self, config: Config) -> FleetPlan:
         encoded, targets = encode(config), _probe_targets(config)
 
+        folders = {"metrics_dir": str(self._metrics_dir), "data_dir": str(self._data_dir)}
+
         def told(seat: Seat) -> bytes:
-            return plan_for(seat, metrics_dir=str(self._metrics_dir), data_dir=str(self._data_dir), config=encoded)
+            return worker_plan.plan_for(seat, **folders, config=encoded)
+
+        def analyst_told(seat: Seat) -> bytes:
+            return analyst_plan.plan_for(seat, **folders, config=encoded)
 
         return FleetPlan(
             parse_address(config.listen.address),
             config.workers,
             config.drain.deadline,
             told,
-            lambda: self._adopt(config, targets),
+            lambda: self._adopt(config, targets, analyst_told if config.analyst.enabled else None),
         )
 
-    def _adopt(self, config: Config, targets: list[ProbeTarget]) -> None:
+    def _adopt(self, config: Config, targets: list[ProbeTarget], analyst: Callable[[Seat], bytes] | None) -> None:
+        """The workers of this configuration are ready; only now may its analyst ask for a core."""
         self._config = config
         self._probe_targets = targets
+        self._analyst.keep(analyst)
 
     def _bury(self, process: str) -> None:
         self._died_with_worker.inc(unwritten_records(self._metrics_dir, process))
         bury(self._metrics_dir, process)
 
     def _take_census(self) -> None:
-        self._census.take(self._supervisor.workers())
+        self._census.take(self._supervisor.workers(), self._analyst.status().pid)
 
     def _tend_journal(self) -> None:
         """In a thread of its own: these cells are counted by nobody else."""
@@ -165,6 +177,10 @@ class _Sidecar:
                 "a journal segment is removed",
                 extra={"reason": str(removed.removal.reason), "unread_records": removed.unread_records},
             )
+
+
+def _command(module: str) -> tuple[str, ...]:
+    return (sys.executable, "-P", "-m", module)  # -P: not what the current folder calls so
 
 
 def _prepared(data_dir: Path) -> Path:
@@ -192,5 +208,5 @@ def _view(endpoint: EndpointConfig) -> EndpointView:
         name=endpoint.name,
         match=MatchView(host=endpoint.match.host, path=endpoint.match.path),
         variants=[VariantView(name=one.name, url=one.url, weight=one.weight) for one in endpoint.variants],
-        shadows=[ShadowView(name=one.name, url=one.url) for one in endpoint.shadows],
+        shadows=[MirrorView(name=one.name, url=one.url) for one in endpoint.shadows],
     )

@@ -16,7 +16,7 @@ from watchtower.control.admin import AdminParts, admin_app, bind_admin, start_ad
 from watchtower.control.generation import WorkerStatus
 from watchtower.control.openapi import OPERATIONS, openapi
 from watchtower.control.supervisor import ReloadStatus
-from watchtower.control.views import EndpointView, MatchView, ShadowView, VariantView
+from watchtower.control.views import EndpointView, MatchView, MirrorView, VariantView
 from watchtower.control.worker_process import WorkerState
 from watchtower.errors import StartError
 from watchtower.metrics.catalogue import JOURNAL_BYTES, REQUEST_OUTCOMES, SHADOW_OUTCOMES
@@ -30,7 +30,7 @@ CHURN = EndpointView(
         VariantView(name="blue", url="http://127.0.0.1:8000", weight=95.0),
         VariantView(name="green", url="http://127.0.0.1:8002", weight=5.0),
     ],
-    shadows=[ShadowView(name="v2", url="http://127.0.0.1:8001")],
+    shadows=[MirrorView(name="v2", url="http://127.0.0.1:8001")],
 )
 WEIGHTS = "/api/v1/endpoints/churn/weights"
 

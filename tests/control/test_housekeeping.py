@@ -51,6 +51,16 @@ def test_cpu_time_of_a_place_goes_on_over_its_workers(tmp_path: Path) -> None:
     assert found.value(PROCESS_CPU, process="1") == 3.5
 
 
+def test_the_analyst_has_a_place_of_its_own(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.runs(55, cpu=1.5, memory=70)
+    machine.census.take([], analyst=55)
+
+    found = totals(tmp_path)
+
+    assert (found.value(PROCESS_MEMORY, process="analyst"), found.value(PROCESS_CPU, process="analyst")) == (70, 1.5)
+
+
 def test_a_place_with_two_workers_during_a_reload_has_the_memory_of_both(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     machine.runs(101, cpu=1.0, memory=100, started=1.0)

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Middleware
 
 from watchtower.address import Address
 from watchtower.control.access import refusal
+from watchtower.control.analyst_keeper import AnalystStatus
 from watchtower.control.generation import WorkerStatus
 from watchtower.control.openapi import OPERATIONS, openapi
 from watchtower.control.readiness import ProbeTarget, Unreachable, probe, readiness
@@ -57,6 +58,7 @@ class AdminParts:
     take_census: Callable[[], None]  # brings the supervisor's own metrics up to date
     probe_targets: Callable[[], Sequence[ProbeTarget]] = tuple
     probe_timeout: float = 1.0
+    analyst: Callable[[], AnalystStatus] = AnalystStatus
 
 
 def admin_app(parts: AdminParts) -> web.Application:
@@ -119,6 +121,7 @@ class _Handlers:
             totals(self._parts.metrics_directory),
             self._parts.endpoints(),
             self._parts.workers(),
+            self._parts.analyst(),
             self._parts.last_reload(),
             uptime=time.monotonic() - self._started,
             is_draining=self._parts.is_draining(),

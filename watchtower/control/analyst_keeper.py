@@ -1,10 +1,15 @@
-"""Keeps one analyst running beside the workers. It may die, hang, fall behind or be replaced: no client notices."""
+"""Keeps one analyst running beside the workers. It may die, hang, fall behind or be replaced: no client notices.
+
+Two never run at once, for both would write one store: one that is to make way is told to go, and waited for. What it
+did not commit is read again by the next.
+"""
 
 import asyncio
+import itertools
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,15 +17,15 @@ from typing import Final
 
 from watchtower.control.restarts import Restarts
 from watchtower.control.worker_process import Seat, WorkerProcess, spawn
+from watchtower.metrics.catalogue import ANALYST_STARTS
+from watchtower.metrics.cells import Cells
 from watchtower.tasks import Tasks
 
-READY_DEADLINE: Final = 30.0  # it opens a store, and imports what reads it
-LOOK_S: Final = 1.0
-# One step may merge an hour of files or ask them all for the predictions that labels wait for.
-LOST_AFTER: Final = 120
-LEAVE_DEADLINE: Final = 10.0
+KILL_DEADLINE: Final = 2.0
 
 logger = logging.getLogger(__name__)
+
+Encode = Callable[[Seat], bytes]
 
 
 class AnalystState(StrEnum):
@@ -32,87 +37,128 @@ class AnalystState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AnalystStatus:
-    state: AnalystState
-    restarts: int
-    pid: int | None
+    state: AnalystState = AnalystState.OFF
+    restarts: int = 0
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds; the analyst has more of them than a worker, because nobody waits for it."""
+
+    ready: float = 30.0  # it opens a store, and imports what reads it
+    look_every: float = 1.0  # at its pulse
+    # One step may merge an hour of files or ask them all for the predictions that labels wait for.
+    lost_after: int = 120  # looks without a beat
+    leave: float = 10.0  # to read what was recorded before it was told to go
 
 
 class AnalystKeeper:
     def __init__(
-        self, command: Sequence[str], ordinals: Iterator[int], bury: Callable[[str], None], tasks: Tasks
+        self,
+        command: Sequence[str],
+        cells: Cells,
+        bury: Callable[[str], None],
+        tasks: Tasks,
+        patience: Patience = Patience(),
     ) -> None:
         self._command = command
-        self._ordinals = ordinals
+        self._starts = cells.counters(ANALYST_STARTS)
         self._bury = bury
         self._tasks = tasks
+        self._patience = patience
+        self._leave_deadline = patience.leave
+        self._ordinals = itertools.count(1)
         self._restarts = Restarts()
         self._process: WorkerProcess | None = None
-        self._leaving = asyncio.Event()
+        self._wanted: Encode | None = None
+        self._changed = asyncio.Event()
+        self._is_leaving = False
         self._tending: asyncio.Task[None] | None = None
 
     def status(self) -> AnalystStatus:
-        if self._tending is None or self._tending.done():
-            return AnalystStatus(AnalystState.OFF, self._restarts.count, None)
-        if self._process is None:
-            return AnalystStatus(AnalystState.WAITING, self._restarts.count, None)
-        state = AnalystState.RUNNING if self._process.is_ready else AnalystState.STARTING
-        return AnalystStatus(state, self._restarts.count, self._process.pid)
-
-    def start(self, encode: Callable[[Seat], bytes]) -> None:
-        """Run one, and another whenever it ends, until `stop`."""
-        self._leaving = asyncio.Event()
-        self._tending = self._tasks.start(self._tend(encode, self._leaving), "analyst")
-
-    async def stop(self) -> None:
-        """It commits what it has read; one that cannot is killed, and what it did not commit is read again."""
-        self._leaving.set()
         if self._process is not None:
-            self._process.tell(signal.SIGTERM)
-        if self._tending is None:
-            return
-        _, late = await asyncio.wait([self._tending], timeout=LEAVE_DEADLINE)
-        if late and self._process is not None:
-            logger.error("the analyst does not stop: it is killed")
-            self._process.tell(signal.SIGKILL)
-            await asyncio.wait([self._tending], timeout=LEAVE_DEADLINE)
+            state = AnalystState.RUNNING if self._process.is_ready else AnalystState.STARTING
+            return AnalystStatus(state, self._restarts.count, self._process.pid)
+        return AnalystStatus(AnalystState.WAITING if self._wanted else AnalystState.OFF, self._restarts.count)
 
-    async def _tend(self, encode: Callable[[Seat], bytes], leaving: asyncio.Event) -> None:
-        while not leaving.is_set():
+    def keep(self, encode: Encode | None) -> None:
+        """Run one that is told this, and another whenever it ends; one that runs makes way. `None`: run none."""
+        self._wanted = encode
+        self._changed.set()
+        if self._tending is None:
+            self._tending = self._tasks.start(self._tend(), "analyst")
+
+    async def stop(self, deadline: float) -> None:
+        """It reads on to the end and commits. One that cannot within some seconds is killed."""
+        self._is_leaving = True
+        self._leave_deadline = deadline
+        self.keep(None)
+        if self._tending is not None:
+            await asyncio.wait([self._tending], timeout=deadline + KILL_DEADLINE)
+
+    async def _tend(self) -> None:
+        reason = "start"
+        while not self._is_leaving:
+            self._changed.clear()
+            if self._wanted is None:
+                reason = "start"
+                await self._changed.wait()
+                continue
             self._restarts.started(time.monotonic())
-            await self._live(encode, leaving)
-            if leaving.is_set():
-                return
+            await self._live(self._wanted, reason)
+            if self._changed.is_set():
+                reason = "reload"
+                continue
+            reason = "crash"
             delay = self._restarts.died(time.monotonic())
             logger.warning("the analyst is started again", extra={"delay_s": delay})
             with suppress(TimeoutError):
-                await asyncio.wait_for(leaving.wait(), delay)
+                await asyncio.wait_for(self._changed.wait(), delay)
 
-    async def _live(self, encode: Callable[[Seat], bytes], leaving: asyncio.Event) -> None:
+    async def _live(self, encode: Encode, reason: str) -> None:
+        """One analyst's life, from its start to its burial."""
         seat = Seat(0, next(self._ordinals), 0, (), ready_fd=-1, kind="a")
         try:
             process = self._process = await spawn(self._command, seat, encode)
         except OSError as error:
             logger.error("the analyst cannot be started", extra={"error": str(error)})  # noqa: TRY400  the machine's fault: the trace says nothing
             return
-        if leaving.is_set():
-            process.tell(signal.SIGTERM)
-        if await process.ready(READY_DEADLINE):
-            logger.info("the analyst is ready", extra={"pid": process.pid})
-        watching = self._tasks.start(_watch(process), "watch the analyst")
-        code = await process.exited()
+        self._starts[reason].inc()
+        watching = self._tasks.start(self._watch(process), "watch the analyst")
+        exited = asyncio.ensure_future(process.exited())
+        changed = asyncio.ensure_future(self._changed.wait())
+        await asyncio.wait((exited, changed), return_when=asyncio.FIRST_COMPLETED)
+        changed.cancel()
+        if exited.done():
+            logger.error("the analyst has ended", extra={"exit": exited.result()})
+        else:
+            await self._see_off(process, exited)
         watching.cancel()
         self._process = None
-        if not leaving.is_set():
-            logger.error("the analyst has ended", extra={"exit": code})
+        self._mourn(seat)
+
+    async def _see_off(self, process: WorkerProcess, exited: "asyncio.Future[int]") -> None:
+        process.tell(signal.SIGTERM)
+        _, late = await asyncio.wait([exited], timeout=self._leave_deadline)
+        if late:
+            logger.error("the analyst does not stop: it is killed", extra={"pid": process.pid})
+            process.tell(signal.SIGKILL)
+            await exited
+
+    async def _watch(self, process: WorkerProcess) -> None:
+        if not await process.ready(self._patience.ready):
+            logger.error("the analyst was not ready in time", extra={"pid": process.pid})
+            return
+        logger.info("the analyst is ready", extra={"pid": process.pid})
+        while process.pulse.missed < self._patience.lost_after:
+            await asyncio.sleep(self._patience.look_every)
+            process.pulse.look()
+        logger.error("an analyst that hangs is killed", extra={"pid": process.pid})
+        process.tell(signal.SIGKILL)
+
+    def _mourn(self, seat: Seat) -> None:
         try:
             self._bury(seat.process)
         except OSError as error:
-            logger.error("metrics of a dead analyst cannot be merged", extra={"error": str(error)})  # noqa: TRY400
-
-
-async def _watch(process: WorkerProcess) -> None:
-    while process.pulse.missed < LOST_AFTER:
-        await asyncio.sleep(LOOK_S)
-        process.pulse.look()
-    logger.error("an analyst that hangs is killed", extra={"pid": process.pid})
-    process.tell(signal.SIGKILL)
+            logger.error("metrics of a dead analyst cannot be merged", extra={"error": str(error)})  # noqa: TRY400  as above

@@ -36,8 +36,9 @@ class Census:
         self._states = cells.gauges(WORKERS)
         cells.gauge(BUILD_INFO, __version__, platform.python_version()).set(1.0)
 
-    def take(self, workers: Iterable[WorkerStatus]) -> None:
-        places = {"supervisor": [os.getpid()]}
+    def take(self, workers: Iterable[WorkerStatus], analyst: int | None = None) -> None:
+        """`analyst` is its process, where one runs."""
+        places = {"supervisor": [os.getpid()], "analyst": [analyst] if analyst is not None else []}
         states = dict.fromkeys(WorkerState, 0)
         for worker in workers:
             states[worker.state] += 1

@@ -3,10 +3,20 @@
 from collections.abc import Iterable
 
 from watchtower import __version__
+from watchtower.control.analyst_keeper import AnalystStatus
 from watchtower.control.generation import WorkerStatus
 from watchtower.control.supervisor import ReloadStatus
-from watchtower.control.views import EndpointStatus, EndpointView, JournalStatus, ReloadView, Status, WorkerView
+from watchtower.control.views import (
+    AnalystView,
+    EndpointStatus,
+    EndpointView,
+    JournalStatus,
+    ReloadView,
+    Status,
+    WorkerView,
+)
 from watchtower.metrics.catalogue import (
+    ANALYST_LAG,
     JOURNAL_BYTES,
     JOURNAL_DISK_BYTES,
     JOURNAL_DROPPED,
@@ -20,7 +30,6 @@ from watchtower.metrics.process import usage
 
 
 def worker_view(worker: WorkerStatus) -> WorkerView:
-    found = usage(worker.pid) if worker.pid is not None else None
     return WorkerView(
         place=worker.place,
         generation=worker.generation,
@@ -28,7 +37,17 @@ def worker_view(worker: WorkerStatus) -> WorkerView:
         restarts=worker.restarts,
         ordinal=worker.ordinal,
         pid=worker.pid,
-        memory_bytes=found.memory_bytes if found else None,
+        memory_bytes=_memory(worker.pid),
+    )
+
+
+def analyst_view(analyst: AnalystStatus, counted: Totals) -> AnalystView:
+    return AnalystView(
+        state=analyst.state,
+        restarts=analyst.restarts,
+        pid=analyst.pid,
+        memory_bytes=_memory(analyst.pid),
+        lag_seconds=counted.value(ANALYST_LAG),
     )
 
 
@@ -59,6 +78,7 @@ def status(
     counted: Totals,
     endpoints: Iterable[EndpointView],
     workers: Iterable[WorkerStatus],
+    analyst: AnalystStatus,
     last_reload: ReloadStatus | None,
     *,
     uptime: float,
@@ -69,10 +89,16 @@ def status(
         uptime_seconds=round(uptime, 3),
         is_draining=is_draining,
         workers=[worker_view(worker) for worker in workers],
+        analyst=analyst_view(analyst, counted),
         endpoints=[endpoint_status(endpoint, counted) for endpoint in endpoints],
         journal=journal_status(counted),
         last_reload=reload_view(last_reload),
     )
+
+
+def _memory(pid: int | None) -> int | None:
+    found = usage(pid) if pid is not None else None
+    return found.memory_bytes if found else None
 
 
 def _whole(counts: dict[str, float]) -> dict[str, int]:

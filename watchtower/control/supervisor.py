@@ -68,6 +68,11 @@ class Supervisor:
     def is_draining(self) -> bool:
         return self._stopping.is_set()
 
+    @property
+    def is_forced(self) -> bool:
+        """Whether somebody who asked for the stop has no patience left."""
+        return self._forced.is_set()
+
     def workers(self) -> list[WorkerStatus]:
         return [worker for generation in self._generations for worker in generation.status()]
 

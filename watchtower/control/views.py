@@ -36,7 +36,7 @@ class VariantView(msgspec.Struct, frozen=True, kw_only=True):
     weight: float
 
 
-class ShadowView(msgspec.Struct, frozen=True, kw_only=True):
+class MirrorView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     url: str
 
@@ -47,7 +47,7 @@ class EndpointView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     match: MatchView
     variants: list[VariantView]
-    shadows: list[ShadowView] = []
+    shadows: list[MirrorView] = []
 
     def weights(self) -> dict[str, float]:
         return {variant.name: variant.weight for variant in self.variants}
@@ -78,6 +78,14 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int | None
 
 
+class AnalystView(msgspec.Struct, frozen=True, kw_only=True):
+    state: str  # off, starting, running, waiting
+    restarts: int
+    pid: int | None
+    memory_bytes: int | None
+    lag_seconds: float
+
+
 class EndpointStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     requests: int
@@ -104,6 +112,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     uptime_seconds: float
     is_draining: bool
     workers: list[WorkerView]
+    analyst: AnalystView
     endpoints: list[EndpointStatus]
     journal: JournalStatus
     last_reload: ReloadView | None

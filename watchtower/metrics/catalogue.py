@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from watchtower.compare.pairing import Reason
+from watchtower.compare.settings import BudgetSettings
 from watchtower.http1.refusal import Refusal
 from watchtower.journal.appender import DropReason
+from watchtower.journal.format import Fault as JournalFault
 from watchtower.journal.retention import RemovalReason
+from watchtower.payload.fault import Fault
 from watchtower.record import BodyNote, Outcome, Role, ShadowOutcome
+from watchtower.table import Side
 
 PREFIX: Final = "watchtower_"
 
@@ -81,7 +86,11 @@ _VARIANT: Final = Label("variant", source="endpoints[].variants[].name")
 _SHADOW: Final = Label("shadow", source="endpoints[].shadows[].name")
 _UPSTREAM: Final = Label("upstream", source="the name of a variant or a shadow")
 _CODE: Final = Label("code", source="the answer's HTTP status, 0 when there was no answer")
-_PROCESS: Final = Label("process", source="supervisor, or a worker's place: 1 to the configured number of workers")
+_PROCESS: Final = Label(
+    "process", source="supervisor, analyst, or a worker's place: 1 to the configured number of workers"
+)
+_WHO: Final = Label("variant", source="the name of a variant or a shadow")
+_COLUMN: Final = Label("column", source="the baseline's columns, at most drift.max_columns of them")
 
 
 def _counter(name: str, text: str, *labels: Label, unit: Unit = Unit.NONE) -> Metric:
@@ -209,6 +218,138 @@ REFUSALS: Final = _counter(
     "refusals",
     "Requests that watchtower answered itself, by reason.",
     _closed("reason", *Refusal),
+)
+
+# Of the analyst. Where a list is written out and not made from its enumeration, the enumeration stands in a module that
+# imports numpy or pyarrow, which a worker must not load; a test compares the two.
+_SIDE: Final = _closed("side", *Side)
+_BUDGET: Final = _closed("budget", *BudgetSettings.__struct_fields__)
+# fmt: off
+_MEASURE: Final = _closed(
+    "measure",
+    "psi", "jensen_shannon", "hellinger", "total_variation", "chi_square", "cramers_v", "wasserstein", "ks",
+    "mean_shift", "missing", "missing_change", "odd", "new_words", "out_of_range",
+)
+_METRIC: Final = _closed(
+    "metric",
+    "accuracy", "precision", "recall", "f1", "log_loss", "roc_auc", "calibration_error",
+    "mae", "rmse", "mape", "r2", "bias",
+)
+_STORE_FAULT: Final = _closed("reason", "disk_full", "read_only", "folder_gone", "busy", "damaged", "io_error")
+# fmt: on
+
+
+def _latest(name: str, text: str, *labels: Label, unit: Unit = Unit.NONE) -> Metric:
+    """What the analyst found last; there is one of it."""
+    return _gauge(name, text, *labels, unit=unit, across=Across.MAX)
+
+
+ANALYST_STARTS: Final = _counter(
+    "analyst_starts", "Analysts started, by reason.", _closed("reason", "start", "crash", "reload")
+)
+ANALYST_EXCHANGES: Final = _counter(
+    "analyst_exchanges", "Exchanges read from the journal.", _ENDPOINT, _closed("role", *Role)
+)
+ANALYST_LAG: Final = _latest(
+    "analyst_lag_seconds", "Age of the newest exchange that was read, while there are more.", unit=Unit.SECONDS
+)
+ANALYST_SKIPPED: Final = _counter(
+    "analyst_skipped",
+    "Exchanges that were kept, but not decoded, by reason.",
+    _ENDPOINT,
+    _closed("reason", "test_traffic", "behind", "unknown_endpoint"),
+)
+ANALYST_ROWS: Final = _counter("analyst_rows", "Rows that bodies were decoded to.", _ENDPOINT, _SIDE)
+ANALYST_JOURNAL_DAMAGE: Final = _counter(
+    "analyst_journal_damage", "Places in the journal that could not be read.", _closed("fault", *JournalFault)
+)
+PAYLOAD_FAULTS: Final = _counter(
+    "payload_faults", "Bodies that could not be read as rows, by reason.", _ENDPOINT, _SIDE, _closed("reason", *Fault)
+)
+
+# fmt: off
+PAIRS: Final = _counter(
+    "pairs",
+    "Primary and shadow exchanges that met, by what came of it: exactly one result for each pair.",
+    _ENDPOINT,
+    _SHADOW,
+    _closed(
+        "result",
+        "agree", "disagree", "both_failed", "primary_failed", "shadow_failed", "status", "unreadable", "not_asked",
+    ),
+)
+# fmt: on
+UNPAIRED: Final = _counter(
+    "unpaired", "Exchanges that never met their counterpart, by reason.", _ENDPOINT, _closed("reason", *Reason)
+)
+SHADOW_AGREEMENT: Final = _latest(
+    "shadow_agreement_ratio", "Share of the compared pairs that agree.", _ENDPOINT, _SHADOW
+)
+SHADOW_VERDICT: Final = _latest(
+    "shadow_verdict",
+    "Whether a shadow keeps within a budget: 1 it does, 0 not decided yet, -1 it is worse.",
+    _ENDPOINT,
+    _SHADOW,
+    _BUDGET,
+)
+SHADOW_VERDICT_VALUE: Final = _latest(
+    "shadow_verdict_value", "What a budget bounds, as measured; latencies in seconds.", _ENDPOINT, _SHADOW, _BUDGET
+)
+SHADOW_VERDICT_LOW: Final = _latest(
+    "shadow_verdict_low", "Lower end of the value's interval, valid at every moment.", _ENDPOINT, _SHADOW, _BUDGET
+)
+SHADOW_VERDICT_HIGH: Final = _latest(
+    "shadow_verdict_high", "Upper end of the value's interval, valid at every moment.", _ENDPOINT, _SHADOW, _BUDGET
+)
+
+DRIFT_EFFECT: Final = _latest(
+    "drift_effect", "How far a column is from the baseline, in the last window.", _ENDPOINT, _COLUMN, _MEASURE
+)
+DRIFT_EVIDENCE: Final = _latest(
+    "drift_evidence", "Evidence that a column has changed, as a decimal logarithm.", _ENDPOINT, _COLUMN
+)
+DRIFT_EVIDENCE_THRESHOLD: Final = _latest(
+    "drift_evidence_threshold", "Evidence at which an alarm is raised, as a decimal logarithm.", _ENDPOINT
+)
+DRIFT_ALARM: Final = _latest("drift_alarm", "Whether a column's alarm stands: 1 while it does.", _ENDPOINT, _COLUMN)
+DRIFT_WINDOWS: Final = _counter("drift_windows", "Windows that were closed and judged.", _ENDPOINT)
+DRIFT_COLUMNS_LEFT_OUT: Final = _latest(
+    "drift_columns_left_out", "Columns beyond drift.max_columns: nobody watches them.", _ENDPOINT
+)
+QUALITY_VIOLATIONS: Final = _counter(
+    "quality_violations",
+    "Windows of a column that break the baseline's form, by what is broken.",
+    _ENDPOINT,
+    _closed(
+        "violation",
+        "new_column",
+        "missing_column",
+        "retyped_column",
+        "out_of_range",
+        "missing",
+        "unknown_category",
+    ),
+)
+
+PERFORMANCE: Final = _latest("performance", "Measured with the labels that have come.", _ENDPOINT, _WHO, _METRIC)
+PERFORMANCE_LOW: Final = _latest("performance_low", "Lower end of its interval.", _ENDPOINT, _WHO, _METRIC)
+PERFORMANCE_HIGH: Final = _latest("performance_high", "Upper end of its interval.", _ENDPOINT, _WHO, _METRIC)
+PERFORMANCE_ESTIMATE: Final = _latest(
+    "performance_estimate", "The same without labels, told from the model's own confidence.", _ENDPOINT, _WHO, _METRIC
+)
+LABEL_COVERAGE: Final = _latest(
+    "label_coverage_ratio", "Share of the label period's rows that have a label.", _ENDPOINT
+)
+LABELS: Final = _counter(
+    "labels",
+    "Labels by what became of them: joined to their row, or their period ended without one.",
+    _ENDPOINT,
+    _closed("result", "joined", "unknown"),
+)
+
+STORE_BYTES: Final = _latest("store_bytes", "Bytes of the store's tables on disk.", unit=Unit.BYTES)
+STORE_FAILURES: Final = _counter(
+    "store_failures", "Times that the store could not be written, by reason.", _STORE_FAULT
 )
 
 BUILD_INFO: Final = _gauge(
