@@ -29,6 +29,8 @@ _PREFIXES: Final = ("in.", "out.")
 _FORMATS: Final = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
 }  # fmt: skip
+# As pandas reads them, but for NA, which is Namibia.
+_NULLS: Final = ("", "#N/A", "N/A", "NULL", "NaN", "None", "nan", "null")
 
 
 class BaselineError(WatchtowerError):
@@ -124,7 +126,9 @@ def _opened(source: str) -> Iterator[pa.RecordBatch]:
             yield from pyarrow.json.open_json(stream)
         else:
             delimiter = "\t" if form == "tsv" else ","
-            yield from pyarrow.csv.open_csv(stream, parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter))
+            parsing = pyarrow.csv.ParseOptions(delimiter=delimiter)
+            missing = pyarrow.csv.ConvertOptions(null_values=_NULLS, strings_can_be_null=True)
+            yield from pyarrow.csv.open_csv(stream, parse_options=parsing, convert_options=missing)
 
 
 def _suffix(source: str) -> str:

@@ -175,17 +175,20 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 def _before(number: float) -> float:
-    return float(np.nextafter(number, -np.inf))
+    with np.errstate(over="ignore"):
+        return float(np.nextafter(number, -np.inf))
 
 
 def _cuts(ordered: NDArray[np.float64], points: tuple[float, ...], bins: int) -> tuple[float, ...]:
     number = len(ordered)
+    with np.errstate(over="ignore"):  # behind the largest float is infinity
+        behind = np.nextafter(points, np.inf)
     if ordered[0] == ordered[-1]:  # whatever else a constant becomes must show
-        return points[0], float(np.nextafter(points[0], np.inf))
+        return points[0], float(behind[0])
     rest = ordered[~np.isin(ordered, points)]
     pieces = max(round(bins * len(rest) / number), 1)
     inner = rest[(np.arange(1, pieces) * len(rest)) // pieces] if len(rest) else rest
-    return _without_empty_bins(np.unique(np.concatenate((points, np.nextafter(points, np.inf), inner))), ordered)
+    return _without_empty_bins(np.unique(np.concatenate((points, behind, inner))), points, ordered)
 
 
 def _points(ordered: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
@@ -193,8 +196,18 @@ def _points(ordered: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
     return distinct[rows * bins >= len(ordered)]
 
 
-def _without_empty_bins(cuts: NDArray[np.float64], ordered: NDArray[np.float64]) -> tuple[float, ...]:
-    """Of cuts with none of the reference between them the last stays, and none at either end of the reference."""
+def _without_empty_bins(
+    cuts: NDArray[np.float64], points: tuple[float, ...], ordered: NDArray[np.float64]
+) -> tuple[float, ...]:
+    """None at either end of the reference, and one of two that it has nothing between.
+
+    Those two are the cut behind a point and the next one. It is the first, so that what moves away from the point a
+    little shows; before another point it is that point, which reads better and tells the same apart.
+    """
     positions = np.searchsorted(ordered, cuts, side="left")
-    next_ones = np.concatenate((positions[1:], [len(ordered)]))
-    return tuple(cuts[(positions > 0) & (positions < next_ones)].tolist())
+    kept = (positions > 0) & (positions < len(ordered))
+    is_empty = positions[:-1] == positions[1:]
+    is_before_point = np.isin(cuts[1:], points)
+    kept[:-1] &= ~(is_empty & is_before_point)
+    kept[1:] &= ~(is_empty & ~is_before_point)
+    return tuple(cuts[kept].tolist())

@@ -107,8 +107,9 @@ class Windows(Generic[T]):
         return found
 
     def rest(self) -> list[Window[T]]:
-        """Everything that is still open, closed now: the end of a recording."""
-        last = max((length + start for length, start in self._open), default=self._closed_until)
+        """Everything that is still open, closed now: the end of a recording. Nothing is taken after it."""
+        longest = self._lengths[-1]
+        last = max((start - start % longest + longest for _, start in self._open), default=self._closed_until)
         self.watermark_ns = max(self.watermark_ns, last + self._lateness)
         return self.closed()
 

@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+from drift_columns import KINDS, baseline, part, rows
+
+from watchtower.drift.baseline import Baseline, build, from_profiles, resolution
+from watchtower.drift.seasonal import Choice, Seasons
+from watchtower.table import Kind
+
+
+def test_every_row_of_the_reference_is_counted_though_the_cuts_are_of_a_sample() -> None:
+    found = build([rows(9_000, 1), rows(8_000, 2)], name="a", source="b", made_at_ns=3, kinds=KINDS, sample=50)
+
+    assert found.rows == 17_000
+    assert {int(counts.sum()) for name, counts in found.counts().items() if "." not in name[3:]} == {17_000}
+    assert (found.sample_rows, {len(cells) for cells in found.sample.values()}) == (50, {50})
+
+
+def test_nothing_of_the_reference_is_new_or_out_of_range_in_itself() -> None:
+    words = [f"word-{number}" for number in range(6_000)]
+    numbers = np.arange(6_000.0)
+    found = build(
+        [(("in.w", "in.x"), (words, numbers))], name="a", source="b", made_at_ns=3, kinds={"in.w": Kind.CATEGORY}
+    )
+    window = found.fresh()
+    window.update(("in.w", "in.x"), (words, numbers))
+
+    assert window.columns["in.w"].counts[found.bins["in.w"].new_slot] == 0
+    assert (window.columns["in.x"].below, window.columns["in.x"].above) == (0, 0)
+
+
+def test_kinds_are_inferred_where_they_are_not_configured() -> None:
+    found = build(
+        [rows(500)], name="a", source="b", made_at_ns=3, kinds={"in.items": Kind.CATEGORY}, ignore=("in.seen",)
+    )
+
+    assert found.kinds == {
+        "in.amount": Kind.NUMBER,
+        "in.items": Kind.CATEGORY,
+        "in.country": Kind.CATEGORY,
+        "in.member": Kind.BOOLEAN,
+        "in.note": Kind.CATEGORY,
+        "in.embedding": Kind.VECTOR,
+        "in.unused": Kind.NULL,
+    }
+
+
+def test_columns_beyond_the_most_are_left_out() -> None:
+    assert list(build([rows(50)], name="a", source="b", made_at_ns=3, max_columns=2).kinds) == ["in.amount", "in.items"]
+
+
+def test_a_baseline_is_read_back_as_it_was() -> None:
+    found = baseline()
+
+    restored = Baseline.from_bytes(found.to_bytes())
+
+    assert restored.to_bytes() == found.to_bytes()
+    assert (restored.version, restored.counts().keys()) == (found.version, found.counts().keys())
+
+
+def test_the_version_is_of_what_was_counted_and_not_of_when() -> None:
+    first = build([rows(300)], name="a", source="b", made_at_ns=3)
+    again = build([part(rows(300), 0, 100), part(rows(300), 100, 300)], name="c", source="d", made_at_ns=9)
+
+    assert (first.version == again.version, first.version == baseline().version) == (True, False)
+
+
+def test_a_later_version_of_the_format_is_refused() -> None:
+    with pytest.raises(ValueError, match="version 9"):
+        Baseline.from_bytes(b"\x92\x09" + baseline().to_bytes()[2:])
+
+
+def test_without_a_sample_no_row_is_kept() -> None:
+    assert baseline(sample=0).sample == {}
+
+
+def test_an_empty_reference_has_no_columns_and_no_resolution() -> None:
+    found = build([], name="a", source="b", made_at_ns=3)
+
+    assert (found.rows, dict(found.kinds), found.resolution) == (0, {}, 1.0)
+
+
+def test_the_resolution_is_the_bound_of_dvoretzky_kiefer_and_wolfowitz() -> None:
+    random = np.random.default_rng(1)
+    grid = (np.arange(5000) + 1) / 5000
+    beyond = sum(np.abs(np.sort(random.random(5000)) - grid).max() > resolution(5000) for _ in range(200))
+
+    assert resolution(5000) == pytest.approx(0.0192, abs=1e-4)
+    assert beyond <= 20
+
+
+def test_a_past_window_becomes_a_baseline_in_the_same_cuts() -> None:
+    old = baseline()
+    window = old.fresh()
+    window.update(*rows(400, seed=5))
+    window.update(("in.country", "in.later"), (["nowhere"], [1]))
+
+    found = from_profiles(window, name="a", source="yesterday", made_at_ns=3)
+
+    assert found.bins["in.amount"].cuts == old.bins["in.amount"].cuts
+    assert (found.bins["in.country"].is_new("nowhere"), "in.later" in found.kinds) == (False, False)
+    assert (found.rows, int(found.counts()["in.amount"].sum()), found.sample_rows) == (401, 400, 0)
+
+
+def test_differences_are_listed_and_small_ones_forgiven() -> None:
+    found = baseline().differences(
+        {**KINDS, "in.amount": Kind.INTEGER, "in.country": Kind.TEXT, "in.member": Kind.NUMBER, "in.extra": Kind.NUMBER}
+        | {"in.unused": Kind.VECTOR}
+    )
+
+    assert found == [
+        "in.extra: number here, and not in the baseline",
+        "in.member: boolean in the baseline, and number here",
+    ]
+
+
+def test_a_missing_column_is_a_difference() -> None:
+    live = {name: kind for name, kind in KINDS.items() if name != "in.items"}
+
+    assert baseline().differences(live) == ["in.items: integer in the baseline, and missing here"]
+
+
+def test_seasons_that_were_not_chosen_change_nothing() -> None:
+    found, choice = baseline().with_seasons(Seasons())
+
+    assert (choice, found.seasons) == (Choice.TOO_SHORT, None)
+    assert found.reference(0).keys() == found.counts().keys()

@@ -1,0 +1,38 @@
+from drift_columns import KINDS, part, rows
+
+from watchtower.drift.baseline import build
+from watchtower.drift.freezer import Freezer
+
+
+def test_the_first_rows_are_frozen_and_no_further_ones() -> None:
+    freezer = Freezer(100)
+
+    taken = [freezer.add(*part(rows(200), start, start + 60)) for start in (0, 60, 120)]
+
+    assert (taken, freezer.is_full, freezer.progress) == ([60, 40, 0], True, 1.0)
+    assert freezer.frozen(name="a", made_at_ns=1, kinds=KINDS).rows == 100
+
+
+def test_it_is_the_same_baseline_as_one_of_a_file_of_these_rows() -> None:
+    freezer = Freezer(100)
+    freezer.add(*rows(100))
+
+    frozen = freezer.frozen(name="a", made_at_ns=1)
+
+    assert frozen.version == build([rows(100)], name="b", source="c", made_at_ns=2).version
+    assert frozen.source == "the first 100 live rows"
+
+
+def test_it_goes_on_after_a_restart() -> None:
+    freezer = Freezer(100)
+    freezer.add(*part(rows(100), 0, 70))
+
+    restarted = Freezer.restore(freezer.state())
+    restarted.add(*part(rows(100), 70, 100))
+    freezer.add(*part(rows(100), 70, 100))
+
+    assert restarted.frozen(name="a", made_at_ns=1).version == freezer.frozen(name="a", made_at_ns=1).version
+
+
+def test_no_columns_are_no_rows() -> None:
+    assert (Freezer(5).add((), ()), Freezer(5).progress) == (0, 0.0)

@@ -1,0 +1,97 @@
+import pytest
+from drift_columns import KINDS, baseline, part, rows
+
+from watchtower.drift.profiles import Profiles, key
+from watchtower.table import Kind, Side
+
+
+def test_a_column_is_named_after_its_side() -> None:
+    assert [key(Side.INPUT, "age"), key(Side.OUTPUT, "score")] == ["in.age", "out.score"]
+
+
+def test_windows_merge_to_the_whole() -> None:
+    reference, batch = baseline(), rows(900, seed=3)
+    whole, merged = reference.fresh(), reference.fresh()
+    whole.update(*batch)
+    for start in (600, 0, 300):
+        window = reference.fresh()
+        window.update(*part(batch, start, start + 300))
+        merged.merge(window)
+
+    assert merged.rows == whole.rows
+    assert {name: counts.tolist() for name, counts in merged.counts().items()} == {
+        name: counts.tolist() for name, counts in whole.counts().items()
+    }
+
+
+def test_profiles_are_read_back() -> None:
+    reference = baseline()
+    profiles = reference.fresh()
+    profiles.update(*rows(300))
+
+    restored = Profiles.restore(profiles.state(), reference.kinds, reference.bins)
+
+    assert restored.state() == profiles.state()
+
+
+def test_the_parts_of_texts_and_vectors_have_counts_of_their_own() -> None:
+    profiles = baseline().fresh()
+    profiles.update(*rows(10))
+
+    assert {"in.note", "in.note.length", "in.note.words", "in.note.non_ascii", "in.embedding.norm"} <= set(
+        profiles.counts()
+    )
+
+
+def test_a_column_without_a_kind_gets_that_of_its_first_cells() -> None:
+    profiles = Profiles()
+    profiles.update(("in.a", "in.b"), ([1, 2], ["x", None]))
+
+    assert {name: profile.kind for name, profile in profiles.columns.items()} == {
+        "in.a": Kind.INTEGER,
+        "in.b": Kind.CATEGORY,
+    }
+
+
+def test_ten_thousand_columns_are_capped_and_counted() -> None:
+    profiles = Profiles(most=50)
+    profiles.update([f"in.{number}" for number in range(10_000)], [[1, 2]] * 10_000)
+
+    assert (len(profiles.columns), profiles.left_out_cells) == (50, 2 * 9_950)
+    assert profiles.left_out == pytest.approx(9_950, rel=0.25)
+
+
+def test_the_baselines_columns_are_never_left_out() -> None:
+    profiles = baseline().fresh(most=1)
+    profiles.update(["in.flood", "in.flood2"], [[1], [1]])
+    profiles.update(*rows(5))
+
+    assert set(KINDS) <= set(profiles.columns)
+    assert profiles.left_out == 1
+
+
+def test_a_column_that_another_window_has_is_taken_over_and_one_of_another_kind_is_left_out() -> None:
+    mine, theirs = Profiles(), Profiles()
+    mine.update(("in.a",), ([1],))
+    theirs.update(("in.a", "in.b"), (["x"], [2.0]))
+    mine.merge(theirs)
+
+    assert ({name: profile.count for name, profile in mine.columns.items()}, mine.left_out) == (
+        {"in.a": 1, "in.b": 1},
+        1,
+    )
+
+
+def test_no_columns_are_no_rows() -> None:
+    profiles = Profiles()
+    profiles.update((), ())
+
+    assert profiles.rows == 0
+
+
+def test_thirty_columns_fit_into_a_hundred_kilobytes() -> None:
+    numbers = [[row * column % 997 / 7 for row in range(20_000)] for column in range(1, 31)]
+    profiles = Profiles()
+    profiles.update([f"in.{column}" for column in range(30)], numbers)
+
+    assert len(profiles.state()) <= 100_000

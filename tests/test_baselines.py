@@ -1,0 +1,172 @@
+"""Baselines' tables as people keep them: files of three kinds, URLs, frames."""
+
+import datetime as dt
+import decimal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.csv  # type: ignore[import-untyped]
+import pyarrow.parquet  # type: ignore[import-untyped]
+import pytest
+
+from watchtower.baselines import BaselineError, keys, load_table
+from watchtower.drift.baseline import build
+from watchtower.drift.values import Values
+from watchtower.table import Kind
+
+TABLE = pa.table(
+    {
+        "age": pa.array([31, None, 50], pa.int32()),
+        "income": [1.5, float("nan"), 3.0],
+        "city": ["Ulm", None, "Bonn"],
+        "member": [True, False, None],
+    }
+)
+
+
+def write_parquet(path: Path) -> None:
+    pyarrow.parquet.write_table(TABLE, path)
+
+
+def write_csv(path: Path) -> None:
+    with pa.output_stream(str(path)) as stream:  # compressed where the name says so
+        stream.write(b"age,income,city,member\n31,1.5,Ulm,true\n,nan,,false\n50,3.0,Bonn,\n")
+
+
+def write_tsv(path: Path) -> None:
+    path.write_text("age\tincome\tcity\tmember\n31\t1.5\tUlm\ttrue\n\tnan\t\tfalse\n50\t3.0\tBonn\t\n")
+
+
+def write_jsonl(path: Path) -> None:
+    path.write_text(
+        '{"age":31,"income":1.5,"city":"Ulm","member":true}\n{"member":false}\n{"age":50,"income":3.0,"city":"Bonn"}\n'
+    )
+
+
+FILES: dict[str, Callable[[Path], None]] = {
+    "train.parquet": write_parquet,
+    "train.csv": write_csv,
+    "train.csv.gz": write_csv,
+    "train.tsv": write_tsv,
+    "train.jsonl": write_jsonl,
+}
+
+
+def cells(source: object) -> dict[str, list[object]]:
+    found: dict[str, list[object]] = {}
+    for names, columns in load_table(source):
+        for name, column in zip(names, columns, strict=True):
+            found.setdefault(name, []).extend(column.tolist() if isinstance(column, np.ndarray) else column)
+    return found
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_read_by_the_end_of_its_name(name: str, tmp_path: Path) -> None:
+    FILES[name](tmp_path / name)
+
+    found = build(load_table(tmp_path / name), name="a", source=name, made_at_ns=1)
+
+    assert {column: kind.value for column, kind in found.kinds.items()} == {
+        "in.age": "integer", "in.income": "number", "in.city": "category", "in.member": "boolean",
+    }  # fmt: skip
+    assert [found.profiles.columns[f"in.{column}"].present for column in TABLE.column_names] == [2, 2, 2, 2]
+
+
+def test_a_country_called_na_is_there(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("country\nNA\nDE\n")
+
+    assert cells(tmp_path / "train.csv") == {"in.country": ["NA", "DE"]}
+
+
+def test_a_url_is_read_by_arrow_or_by_fsspec(tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    write_parquet(tmp_path / "train.parquet")
+
+    arrows, fsspecs = cells(f"file://{tmp_path}/train.parquet"), cells(f"local://{tmp_path}/train.parquet")
+
+    assert arrows["in.age"] == fsspecs["in.age"] == [31, None, 50]
+
+
+def test_a_table_and_a_frame_are_read_too() -> None:
+    pandas = pytest.importorskip("pandas")
+
+    assert cells(TABLE)["in.city"] == cells(pandas.DataFrame({"city": ["Ulm", None, "Bonn"]}))["in.city"]
+
+
+def test_null_and_nan_stay_apart() -> None:
+    names, columns = next(iter(load_table(TABLE)))
+    values = dict(zip(names, columns, strict=True))
+
+    age = Values.of_array(Kind.NUMBER, np.ma.asarray(values["in.age"]))
+    income = Values.of_array(Kind.NUMBER, np.ma.asarray(values["in.income"]))
+
+    assert ((age.missing, age.nans), (income.missing, income.nans)) == ((1, 0), (0, 1))
+
+
+def test_a_table_is_read_anew_each_time() -> None:
+    table = load_table(TABLE)
+
+    assert len(list(table)) == len(list(table)) == 1
+
+
+def test_columns_that_all_say_their_side_keep_it() -> None:
+    assert keys(["in.a", "out.b"]) == ["in.a", "out.b"]
+
+
+def test_other_columns_are_inputs_but_for_those_named() -> None:
+    assert keys(["in.a", "b"], outputs=("b",)) == ["in.in.a", "out.b"]
+
+
+def test_what_json_has_no_type_for_becomes_what_it_would_be_written_as() -> None:
+    noon = dt.datetime(2024, 1, 1, 12, tzinfo=dt.UTC)
+    table = pa.table(
+        {
+            "at": [noon, None],
+            "day": [noon.date(), None],
+            "price": [decimal.Decimal("1.25"), None],
+            "word": pa.array(["a", None]).dictionary_encode(),
+            "vector": [[1.0, 2.0], None],
+            "object": [{"b": 1}, None],
+            "bytes": [b"x", None],
+        }
+    )
+
+    assert cells(table) == {
+        "in.at": [noon.timestamp(), None],
+        "in.day": [1704067200.0, None],
+        "in.price": [1.25, None],
+        "in.word": ["a", None],
+        "in.vector": [[1.0, 2.0], None],
+        "in.object": ['{"b": 1}', None],
+        "in.bytes": ["b'x'", None],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("train.xlsx", b"", "the name should end in one of .csv"),
+        ("train.parquet", b"not parquet", "train.parquet"),
+        ("train.csv", b"a,b\n1\n", "Expected 2 columns"),
+        ("train.jsonl", b"[1\n", "JSON"),
+        ("train.csv", b"", "Empty CSV"),
+    ],
+)
+def test_what_is_no_table_is_the_operators_to_mend(name: str, content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(BaselineError, match=said):
+        cells(tmp_path / name)
+
+
+@pytest.mark.parametrize("source", ["/nowhere/train.parquet", "/nowhere/train.csv", "nosuch://bucket/train.csv"])
+def test_what_is_not_there_is_named(source: str) -> None:
+    with pytest.raises(BaselineError, match=source):
+        cells(source)
+
+
+def test_what_is_no_table_in_memory_is_refused() -> None:
+    with pytest.raises(BaselineError, match="a int is no table"):
+        load_table(5)
