@@ -19,6 +19,7 @@ MAX_DECOMPRESSED: Final = 16 * 1024 * 1024  # 16 times what a shadow's answer ma
 MAX_KNOWN_PATHS: Final = 256
 SHOWN_OF_A_BODY: Final = 160
 _AUTO: Final = "auto"
+NOTHING: Final = Decoded(EMPTY)  # no body: no rows, and no fault
 
 
 @dataclass(slots=True)
@@ -42,24 +43,23 @@ class Decoding:
     recognised: dict[str, Recognised] = field(default_factory=dict)  # by path
     _adapters: dict[tuple[bytes, bytes], Adapter] = field(default_factory=dict)
 
-    def request(self, exchange: Exchange) -> Decoded | None:
-        """The rows that were asked about; `None` where they cannot be known, which is counted."""
+    def request(self, exchange: Exchange) -> Decoded | Fault:
+        """The rows that were asked about, or why they cannot be known, which is counted."""
         note, body = exchange.request_note, exchange.request_body
         if note == BodyNote.NONE:
-            return _NOTHING
+            return NOTHING
         try:
             body = _plain(note, body, exchange.request_encoding)
             spoken = self._adapter(exchange, body)
             return spoken.request(body, Message(exchange.target, exchange.request_type))
         except PayloadError as error:
-            self._blame(Side.INPUT, error, exchange, body)
-            return None
+            return self._blame(Side.INPUT, error, exchange, body)
 
-    def answer(self, exchange: Exchange) -> Decoded | None:
+    def answer(self, exchange: Exchange) -> Decoded | Fault:
         """As `request`; an answer with an error's status has no rows, whatever it says."""
         note, body = exchange.response_note, exchange.response_body
         if note == BodyNote.NONE or not 200 <= exchange.status < 300:
-            return _NOTHING
+            return NOTHING
         try:
             body = _plain(note, body, exchange.response_encoding)
             message = Message(
@@ -72,8 +72,7 @@ class Decoding:
             )
             return self._adapter(exchange, exchange.request_body).answer(body, message)
         except PayloadError as error:
-            self._blame(Side.OUTPUT, error, exchange, body)
-            return None
+            return self._blame(Side.OUTPUT, error, exchange, body)
 
     def _adapter(self, exchange: Exchange, request: bytes) -> Adapter:
         path = exchange.target.partition(b"?")[0]
@@ -92,7 +91,7 @@ class Decoding:
             self.recognised[path.decode("utf-8", "replace")] = found
         return known
 
-    def _blame(self, side: Side, error: PayloadError, exchange: Exchange, body: bytes) -> None:
+    def _blame(self, side: Side, error: PayloadError, exchange: Exchange, body: bytes) -> Fault:
         key = (side, error.fault)
         self.faults[key] += 1
         note = self.notes.setdefault(key, FaultNote())
@@ -100,6 +99,7 @@ class Decoding:
         note.request_id = exchange.request_id.decode("ascii", "replace")
         note.detail = error.detail
         note.beginning = body[:SHOWN_OF_A_BODY].decode("utf-8", "replace")
+        return error.fault
 
 
 def _plain(note: BodyNote | str, body: bytes, encoding: bytes) -> bytes:
@@ -108,6 +108,3 @@ def _plain(note: BodyNote | str, body: bytes, encoding: bytes) -> bytes:
     if note not in (BodyNote.WHOLE, BodyNote.REDACTED):
         raise PayloadError(Fault.NOT_KEPT, str(note))
     return decoded(body, encoding, MAX_DECOMPRESSED) if encoding else body
-
-
-_NOTHING: Final = Decoded(EMPTY)

@@ -49,11 +49,9 @@ class AnalysisView(View, frozen=True, kw_only=True):
     """How far the analyst is, and what it could not read."""
 
     exchanges: int
-    test_traffic: int  # counted, and left out of everything else
     rows: int
     skipped: dict[str, int]  # exchanges that were only counted, by reason
     late_rows: int  # that came after their window was closed
-    lag_seconds: float
     protocols: list[ProtocolView]
     faults: list[FaultView]
 
@@ -77,8 +75,8 @@ class ColumnDifferenceView(msgspec.Struct, frozen=True, kw_only=True):
     """One output column or path of the answers' structure."""
 
     name: str
-    measure: str
-    pairs: int
+    measure: str  # how it was compared; of a path, what became of it
+    rows: int
     disagreeing: int
     figures: dict[str, float | None]
 
@@ -92,13 +90,18 @@ class SegmentView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorstPairView(msgspec.Struct, frozen=True, kw_only=True):
+    """Bodies are as the journal keeps them: redacted."""
+
     request_id: str
+    at: float
     severity: float
+    failure: str
+    latency_ms: float  # the shadow's minus the primary's
     summary: str
-    primary_status: int
-    shadow_status: int
-    primary_body: str
-    shadow_body: str
+    request: str
+    primary: str
+    shadow: str
+    is_cut: bool
 
 
 class ShadowView(View, frozen=True, kw_only=True):
@@ -130,6 +133,7 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     evidence: float  # decimal logarithms, both
     threshold: float
     observations: int
+    cleared: float | None = None  # when it was over
 
 
 class ColumnDriftView(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +150,8 @@ class ColumnDriftView(msgspec.Struct, frozen=True, kw_only=True):
 class ViolationView(msgspec.Struct, frozen=True, kw_only=True):
     column: str
     violation: str
-    rows: int
+    rows: int  # with it
+    of: int  # that could have had it
     detail: str
 
 
@@ -174,6 +179,8 @@ class BaselineView(View, frozen=True, kw_only=True):
     rows: int
     waiting_for: str
     columns: dict[str, str]  # name → kind
+    resolution: float | None  # its own sampling error: no smaller change of a share can be told
+    is_seasonal: bool  # whether each hour of the week is held against its own rows
 
 
 class SchemaColumnView(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,230 @@
+"""Reads the journal in batches and commits, in one transaction, how far it came together with all that came of it.
+
+A crash before a commit repeats what was read since the last one, and what was derived from it is as if it had never
+been; so nothing is counted twice and nothing is left out. While the store cannot be written nothing more is read: the
+journal is the better buffer, and its own limits say when records must go.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Final, Protocol
+from zlib import crc32
+
+from watchtower.analyst.keeping import Read, exchange_columns
+from watchtower.analyst.settings import AnalystSettings
+from watchtower.analyst.skip import SkipReason
+from watchtower.clock import SECOND, Clock
+from watchtower.journal.reader import Entry, JournalReader
+from watchtower.store.fault import StoreError
+from watchtower.store.schemas import TableName
+from watchtower.store.store import Store
+
+READER: Final = "analyst"
+# One in so many is decoded while the analyst is behind: some ten times as fast, and still thousands of rows a minute.
+SAMPLE_WHEN_BEHIND: Final = 16
+
+logger = logging.getLogger(__name__)
+
+
+class Part(Protocol):
+    """One endpoint's analysis."""
+
+    def take(self, entry: Entry) -> Read:
+        """An exchange, decoded and put where it belongs."""
+
+    def end_batch(self, now_ns: int) -> None:
+        """Work on the columns of what was taken since the last call, and hand them to the store."""
+
+    def idle(self, now_ns: int) -> bool:
+        """Everything is read: whether time alone has brought something to its end."""
+
+    def before_commit(self, now_ns: int) -> Mapping[str, bytes | None]:
+        """The blobs that must survive a restart."""
+
+    def committed(self, now_ns: int) -> None: ...
+
+    def skipped(self, reason: str, exchanges: int) -> None:
+        """Exchanges that were read and not taken."""
+
+    def finish(self, now_ns: int) -> None:
+        """The end of a recording: nothing more will come."""
+
+    def documents(self, now_ns: int) -> Mapping[str, bytes]:
+        """What is shown."""
+
+
+class AnalystObserver(Protocol):
+    """Who counts what the analyst does."""
+
+    def read(self, endpoint: str, role: str, exchanges: int) -> None: ...
+
+    def skipped(self, endpoint: str, reason: SkipReason, exchanges: int) -> None: ...
+
+    def lag(self, seconds: float) -> None: ...
+
+    def store_failed(self, error: StoreError) -> None: ...
+
+
+class Analyst:
+    def __init__(
+        self,
+        settings: AnalystSettings,
+        journal: Path,
+        store: Store,
+        parts: Mapping[str, Part],
+        clock: Clock,
+        observer: AnalystObserver,
+        *,
+        may_sample: bool = True,
+        reader_name: str | None = READER,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._parts = parts
+        self._clock = clock
+        self._observer = observer
+        self._may_sample = may_sample
+        self._reader = JournalReader(journal, reader_name, store.state.offsets)
+        self._entries: Iterator[Entry] | None = None
+        self._is_dirty = False
+        self._committed_at_ns = clock.monotonic_ns()
+        self._newest_ns = 0
+        self._is_behind = False
+        self._is_failing = False
+
+    @property
+    def damage(self) -> Mapping[str, int]:
+        """Places in the journal that could not be read, by fault."""
+        return {str(fault): count for fault, count in self._reader.counts.faults.items()}
+
+    def step(self) -> int:
+        """One batch, and a commit when it is time; gives how many exchanges were read."""
+        if self._is_failing and not self.commit():
+            return 0
+        entries = self._next_batch()
+        if entries:
+            self._analyse(entries)
+        elif sum(part.idle(self._clock.wall_ns()) for part in self._parts.values()):
+            self._is_dirty = True
+        now_ns = self._clock.monotonic_ns()
+        self._tell_lag(len(entries))
+        is_time = now_ns - self._committed_at_ns >= self._settings.commit_every * SECOND
+        if self._is_dirty and (is_time or self._store.tables.is_due(now_ns)):
+            self.commit()
+        return len(entries)
+
+    def commit(self) -> bool:
+        """Whether everything that was read is kept."""
+        wall_ns = self._clock.wall_ns()
+        positions = self._reader.positions
+        try:
+            blobs: dict[str, bytes | None] = {}
+            documents: dict[str, bytes | None] = {}
+            for part in self._parts.values():
+                blobs |= part.before_commit(wall_ns)
+                documents |= part.documents(wall_ns)
+            self._store.commit(offsets=positions, blobs=blobs, documents=documents)
+        except StoreError as error:
+            self._fail(error)
+            return False
+        if self._is_failing:
+            logger.info("the store can be written again")
+        self._is_failing = self._is_dirty = False
+        self._committed_at_ns = self._clock.monotonic_ns()
+        for part in self._parts.values():
+            part.committed(wall_ns)
+        # Behind the commit: retention may take what lies before it, and we never ask for that again.
+        self._reader.commit(positions)
+        return True
+
+    def finish(self) -> None:
+        """The end of a recording: what waits for more is judged as it stands."""
+        for part in self._parts.values():
+            part.finish(self._clock.wall_ns())
+        self.commit()
+        self.close()
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _next_batch(self) -> list[Entry]:
+        if self._entries is None:
+            self._entries = self._reader.read()
+        entries = list(islice(self._entries, self._settings.batch))
+        if len(entries) < self._settings.batch:
+            self._entries = None
+        return entries
+
+    def _analyse(self, entries: Iterable[Entry]) -> None:
+        read: dict[str, list[Read]] = {}
+        skipped: Counter[tuple[str, SkipReason]] = Counter()
+        counted: Counter[tuple[str, str]] = Counter()
+        for entry in entries:
+            exchange = entry.exchange
+            counted[exchange.endpoint, exchange.role] += 1
+            self._newest_ns = max(self._newest_ns, exchange.started_ns)
+            part = self._parts.get(exchange.endpoint)
+            reason = self._reason_to_skip(entry, part)
+            if reason is None and part is not None:
+                one = part.take(entry)
+            else:
+                one = Read(exchange, entry.stream, entry.position, 0, None, None)
+                skipped[exchange.endpoint, reason or SkipReason.UNKNOWN_ENDPOINT] += 1
+            read.setdefault(exchange.endpoint, []).append(one)
+        self._is_dirty = True
+        now_ns = self._clock.monotonic_ns()
+        for endpoint, ones in read.items():
+            self._store.tables.add(TableName.EXCHANGES, endpoint, exchange_columns(ones), now_ns)
+            if (part := self._parts.get(endpoint)) is not None:
+                part.end_batch(self._clock.wall_ns())
+        for (endpoint, role), count in counted.items():
+            self._observer.read(endpoint, role, count)
+        for (endpoint, reason), count in skipped.items():
+            self._observer.skipped(endpoint, reason, count)
+            if (part := self._parts.get(endpoint)) is not None:
+                part.skipped(reason, count)
+
+    def _reason_to_skip(self, entry: Entry, part: Part | None) -> SkipReason | None:
+        if part is None:
+            return SkipReason.UNKNOWN_ENDPOINT
+        if entry.exchange.test_run:
+            return SkipReason.TEST_TRAFFIC
+        # By the id: of a pair, both sides are decoded or neither is.
+        if self._is_behind and crc32(entry.exchange.request_id) % SAMPLE_WHEN_BEHIND:
+            return SkipReason.BEHIND
+        return None
+
+    def _tell_lag(self, read: int) -> None:
+        is_waiting = self._entries is None and read == 0
+        lag = 0.0 if is_waiting or not read else max(self._clock.wall_ns() - self._newest_ns, 0) / SECOND
+        self._observer.lag(lag)
+        if self._may_sample:
+            self._is_behind = lag > self._settings.max_lag
+
+    def _fail(self, error: StoreError) -> None:
+        self._observer.store_failed(error)
+        if not self._is_failing:
+            logger.error("the store cannot be written: the journal waits", extra={"error": str(error)})
+        self._is_failing = True
+
+
+def run(analyst: Analyst, pause: Callable[[float], bool], interval_s: float) -> None:
+    """Until `pause`, which waits for so long, says that it is over; then what was read is committed."""
+    is_over = False
+    while not is_over:
+        read = analyst.step()
+        is_over = pause(0.0 if read else interval_s)
+    analyst.commit()
+    analyst.close()
+
+
+def run_to_the_end(analyst: Analyst) -> int:
+    """Everything that the journal holds now; gives how many exchanges that was."""
+    total = 0
+    while read := analyst.step():
+        total += read
+    analyst.finish()
+    return total

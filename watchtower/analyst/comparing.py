@@ -1,0 +1,231 @@
+"""The shadows of one endpoint: answers joined by request id, compared, and added up to a verdict on each."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from watchtower.analyst.documents import SHADOW, ShadowView, key
+from watchtower.analyst.shadow_view import shadow_view
+from watchtower.compare.aggregate import ShadowTotals
+from watchtower.compare.answer import Answer
+from watchtower.compare.difference import Comparer, Difference, Failure
+from watchtower.compare.pairing import Pair, Pairer
+from watchtower.compare.settings import CompareSettings
+from watchtower.compare.verdict import NO_EVIDENCE, ShadowVerdict, evidence
+from watchtower.compare.worst import Worst
+from watchtower.payload.fault import Fault
+from watchtower.payload.message import Decoded
+from watchtower.record import Exchange
+from watchtower.table import EMPTY, Table
+
+_HEADER: Final = "header:"
+_UNKNOWN: Final = "unknown"
+
+
+class Side(NamedTuple):
+    """What either side of a pair brings."""
+
+    answer: Answer
+    request: bytes  # the primary's, as it was kept
+    segment: str | None
+
+
+class Shadow:
+    """One shadow's totals and verdict."""
+
+    def __init__(self, name: str, settings: CompareSettings, *, is_twin: bool, has_twin: bool) -> None:
+        self.name = name
+        self.is_twin = is_twin
+        self.totals = ShadowTotals(settings.max_segments, settings.max_columns)
+        self.verdict = ShadowVerdict(settings, has_twin=has_twin)
+        self.worst = Worst(settings.worst, settings.max_worst)
+        self.since_commit: dict[str, int] = {}
+        self.latest_ns = 0
+        self.batch: list[tuple[Pair[Side], Difference]] = []
+
+    def state(self) -> bytes:
+        kept = (self.totals.state(), self.verdict.state(), self.worst.state(), self.latest_ns)
+        return msgspec.msgpack.encode(kept)
+
+    def restore(self, state: bytes) -> None:
+        totals, verdict, worst, self.latest_ns = msgspec.msgpack.decode(state)
+        self.totals.restore(totals)
+        self.verdict.restore(verdict)
+        self.worst.restore(worst)
+
+
+class Comparison:
+    def __init__(
+        self,
+        endpoint: str,
+        settings: CompareSettings,
+        shadows: Mapping[str, bool],
+        keep: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        """`shadows`: by name, whether it is a twin. `keep` takes the columns of a batch's pairs."""
+        self._endpoint = endpoint
+        self._settings = settings
+        self._names = tuple(shadows)
+        self._keep = keep
+        self._comparer = Comparer(settings)
+        self._pairer: Pairer[Side] = Pairer(settings.wait, settings.max_pending)
+        twin = next((name for name, is_twin in shadows.items() if is_twin), None)
+        self._twin = twin
+        self.shadows = {
+            name: Shadow(name, settings, is_twin=is_twin, has_twin=twin is not None and not is_twin)
+            for name, is_twin in shadows.items()
+        }
+
+    @property
+    def is_idle(self) -> bool:
+        """Without a shadow there is nothing to compare."""
+        return not self._names
+
+    def primary(self, exchange: Exchange, asked: Decoded | Fault, answered: Decoded | Fault) -> None:
+        if not self._names:
+            return
+        side = Side(_answer(exchange, answered), exchange.request_body, self._segment(exchange, _table_of(asked)))
+        size = len(exchange.request_body) + len(exchange.response_body)
+        for pair in self._pairer.primary(exchange.request_id, self._names, side, exchange.started_ns, size):
+            self._compare(pair)
+
+    def shadow(self, exchange: Exchange, answered: Decoded | Fault) -> None:
+        if exchange.variant not in self.shadows:
+            return
+        side = Side(_answer(exchange, answered), b"", None)
+        pair = self._pairer.shadow(
+            exchange.request_id, exchange.variant, side, exchange.started_ns, len(exchange.response_body)
+        )
+        if pair is not None:
+            self._compare(pair)
+
+    def end_batch(self, now_ns: int) -> None:
+        """Adds up what was compared since the last call. The twin comes first: the others are measured against it."""
+        self._pairer.expire(now_ns)
+        noise = NO_EVIDENCE
+        ordered = sorted(self.shadows.values(), key=lambda shadow: not shadow.is_twin)
+        for shadow in ordered:
+            batch, shadow.batch = shadow.batch, []
+            if not batch:
+                continue
+            own = evidence(difference for _, difference in batch)
+            shadow.latest_ns = max(shadow.latest_ns, *(pair.at_ns for pair, _ in batch))
+            shadow.verdict.update(own, shadow.latest_ns, NO_EVIDENCE if shadow.is_twin else noise)
+            noise = own if shadow.is_twin else noise
+            self._keep(_pair_columns(shadow.name, batch))
+
+    def results(self) -> dict[str, dict[Failure, int]]:
+        return {name: dict(shadow.totals.whole.failures) for name, shadow in self.shadows.items()}
+
+    def views(self, now_ns: int) -> Iterable[ShadowView]:
+        twin = self.shadows[self._twin] if self._twin else None
+        for shadow in self.shadows.values():
+            yield shadow_view(
+                self._endpoint,
+                shadow.name,
+                shadow.totals,
+                shadow.verdict.verdicts(now_ns),
+                shadow.worst.pairs(),
+                {reason.value: count for (name, reason), count in self._pairer.unpaired.items() if name == shadow.name},
+                None if twin is None or shadow.is_twin else (twin.name, twin.totals),
+                self._settings.alpha,
+                now_ns,
+                shadow.latest_ns,
+            )
+
+    def state(self) -> Mapping[str, bytes]:
+        states = {f"{SHADOW}/{name}": shadow.state() for name, shadow in self.shadows.items()}
+        return {**states, "pairs": self._pairer.state(_encoded)}
+
+    def restore(self, states: Mapping[str, bytes]) -> None:
+        for name, shadow in self.shadows.items():
+            if (state := states.get(f"{SHADOW}/{name}")) is not None:
+                shadow.restore(state)
+        if (state := states.get("pairs")) is not None:
+            self._pairer.restore(state, _decoded)
+
+    def _compare(self, pair: Pair[Side]) -> None:
+        shadow = self.shadows[pair.shadow]
+        primary, answer = pair.primary.answer, pair.answer.answer
+        difference = self._comparer.compare(primary, answer)
+        shadow.totals.add(difference, pair.primary.segment)
+        shadow.batch.append((pair, difference))
+        if not difference.agrees and shadow.worst.wants(pair.request_id, difference):
+            paths = difference.paths or self._comparer.paths(primary, answer)
+            shadow.worst.add(
+                pair.request_id, pair.at_ns, difference, pair.primary.request, primary.body, answer.body, paths
+            )
+
+    def _segment(self, exchange: Exchange, asked: Table) -> str | None:
+        """By the first row: the rows of a request are somebody's together."""
+        if not self._settings.segments:
+            return None
+        return ", ".join(f"{name}={_value(exchange, asked, name)}" for name in self._settings.segments)
+
+
+def document_key(endpoint: str, shadow: str) -> str:
+    return key(SHADOW, endpoint, shadow)
+
+
+def _value(exchange: Exchange, asked: Table, name: str) -> str:
+    if name.startswith(_HEADER):
+        wanted = name.removeprefix(_HEADER).lower().encode()
+        return dict(exchange.request_headers).get(wanted, _UNKNOWN.encode()).decode("utf-8", "replace")
+    if name in asked.names and asked.rows:
+        return str(asked.rows[0][asked.names.index(name)])
+    return _UNKNOWN
+
+
+def _answer(exchange: Exchange, decoded: Decoded | Fault) -> Answer:
+    if isinstance(decoded, Decoded):
+        table, document = decoded
+        return Answer(exchange.outcome, exchange.status, exchange.total_ns, table, document, exchange.response_body)
+    return Answer(exchange.outcome, exchange.status, exchange.total_ns, body=exchange.response_body, is_decoded=False)
+
+
+def _table_of(decoded: Decoded | Fault) -> Table:
+    return decoded.table if isinstance(decoded, Decoded) else EMPTY
+
+
+def _pair_columns(shadow: str, batch: Sequence[tuple[Pair[Side], Difference]]) -> Mapping[str, Any]:
+    differences = [difference for _, difference in batch]
+    return {
+        "request_id": [pair.request_id.decode("utf-8", "backslashreplace") for pair, _ in batch],
+        "shadow": shadow,
+        "started": [pair.at_ns for pair, _ in batch],
+        "agrees": [one.agrees for one in differences],
+        "failure": [None if one.failure is Failure.NONE else one.failure.value for one in differences],
+        "latency_difference_ns": [one.latency_ns for one in differences],
+        "score_difference": [one.score for one in differences],
+        "rows": [one.rows for one in differences],
+        "rows_disagreeing": [one.rows_disagreeing for one in differences],
+        "segment": [pair.primary.segment for pair, _ in batch],
+        "details": [None if one.agrees else _details(one) for one in differences],
+    }
+
+
+def _details(difference: Difference) -> str | None:
+    """Of pairs that disagree: they are few, or their verdict says so."""
+    told: dict[str, Any] = {
+        name: {"measure": column.measure.value, **column.values()}
+        for name, column in difference.columns.items()
+        if column.disagreeing
+    }
+    told |= {path: {"change": change.value, "times": times} for path, change, times in difference.paths}
+    return msgspec.json.encode(told).decode() if told else None
+
+
+def _encoded(side: Side) -> bytes:
+    """A document is left out where there is a table: it is looked into only where columns cannot tell."""
+    answer = side.answer
+    document = None if answer.table.names else answer.document
+    return msgspec.msgpack.encode((answer._replace(document=document), side.request, side.segment))
+
+
+def _decoded(state: bytes) -> Side:
+    (outcome, status, total_ns, table, document, body, is_decoded), request, segment = msgspec.msgpack.decode(state)
+    names, rows = table
+    return Side(
+        Answer(outcome, status, total_ns, Table(tuple(names), rows), document, body, is_decoded), request, segment
+    )

@@ -1,0 +1,183 @@
+"""One endpoint's analysis: its bodies decoded, its shadows compared, its columns watched."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from watchtower.analyst.baselining import Baselining
+from watchtower.analyst.comparing import Comparison, document_key
+from watchtower.analyst.decoding import NOTHING, Decoding
+from watchtower.analyst.documents import (
+    BASELINE,
+    DRIFT,
+    SCHEMA,
+    STATUS,
+    AnalysisView,
+    FaultView,
+    ProtocolView,
+    key,
+)
+from watchtower.analyst.drift_view import baseline_view, drift_view, schema_view
+from watchtower.analyst.frames import Frame, Frames
+from watchtower.analyst.keeping import Read, row_columns
+from watchtower.analyst.watching import Watch
+from watchtower.clock import SECOND
+from watchtower.drift.schema import infer_kind
+from watchtower.journal.reader import Entry
+from watchtower.payload.fault import Fault
+from watchtower.payload.message import Decoded
+from watchtower.record import Role
+from watchtower.store.schemas import INPUT, OUTPUT, TableName
+from watchtower.table import EMPTY, Kind
+
+VERSION: Final = 1
+# Names that clients send are theirs to choose; what is shown of them is bounded.
+MAX_SEEN: Final = 1000
+
+Keep = Callable[[TableName, Mapping[str, Any]], None]
+
+
+class EndpointParts(NamedTuple):
+    decoding: Decoding
+    comparison: Comparison
+    watch: Watch
+    baselining: Baselining
+
+
+class EndpointAnalysis:
+    def __init__(self, name: str, parts: EndpointParts, window_s: float, promise: str, keep: Keep) -> None:
+        self.name = name
+        self.parts = parts
+        self._promise = promise
+        self._keep = keep
+        self._frames = Frames(round(window_s * SECOND))
+        self._seen: dict[str, Kind] = {}
+        self.counts: Counter[str] = Counter()  # of exchanges and rows, since the analysis began
+        self._latest_ns = 0
+
+    def take(self, entry: Entry) -> Read:
+        exchange, parts = entry.exchange, self.parts
+        answered = parts.decoding.answer(exchange)
+        asked: Decoded | Fault = NOTHING
+        if exchange.role == Role.PRIMARY:
+            asked = parts.decoding.request(exchange)
+            if not parts.comparison.is_idle:
+                parts.comparison.primary(exchange, asked, answered)
+        else:
+            parts.comparison.shadow(exchange, answered)
+        rows = self._frames.add(
+            exchange,
+            asked.table if isinstance(asked, Decoded) else EMPTY,
+            answered.table if isinstance(answered, Decoded) else EMPTY,
+        )
+        self.counts["exchanges"] += 1
+        self.counts["rows"] += rows
+        self._latest_ns = max(self._latest_ns, exchange.started_ns)
+        return Read(
+            exchange,
+            entry.stream,
+            entry.position,
+            rows,
+            None if isinstance(asked, Decoded) else asked,
+            None if isinstance(answered, Decoded) else answered,
+        )
+
+    def end_batch(self, now_ns: int) -> None:
+        for frame in self._frames.take():
+            columns = row_columns(frame)
+            self._keep(TableName.ROWS, columns)
+            if frame.key.role == Role.PRIMARY:
+                self._watch(frame, columns, now_ns)
+        self.parts.comparison.end_batch(now_ns)
+        self.parts.watch.judge()
+
+    def idle(self, now_ns: int) -> bool:
+        """Whether time alone has closed something."""
+        return self.parts.watch.idle(now_ns) > 0
+
+    def before_commit(self, now_ns: int) -> Mapping[str, bytes | None]:
+        parts = self.parts
+        parts.baselining.look(now_ns)
+        states = {
+            "watch": parts.watch.state(),
+            "baseline": parts.baselining.state(),
+            "counts": msgspec.msgpack.encode((VERSION, dict(self.counts), self._latest_ns)),
+            **parts.comparison.state(),
+        }
+        return {f"{self.name}/{part}": state for part, state in states.items()}
+
+    def restore(self, blobs: Mapping[str, bytes], now_ns: int) -> None:
+        """Go on where the last commit stood."""
+        states = {name.removeprefix(f"{self.name}/"): state for name, state in blobs.items()}
+        if (kept := states.get("counts")) is not None:
+            _, counts, self._latest_ns = msgspec.msgpack.decode(kept)
+            self.counts = Counter(counts)
+        if (kept := states.get("baseline")) is not None:
+            self.parts.baselining.restore(kept, now_ns)
+        self.parts.baselining.look(now_ns)
+        if (kept := states.get("watch")) is not None:
+            self.parts.watch.restore(kept)
+        self.parts.comparison.restore(states)
+
+    def committed(self, now_ns: int) -> None:
+        self.parts.baselining.committed(now_ns)
+
+    def finish(self, now_ns: int) -> None:
+        """The end of a recording: what is open is judged."""
+        self.end_batch(now_ns)
+        self.parts.watch.finish()
+
+    def documents(self, now_ns: int) -> Mapping[str, bytes]:
+        name, parts = self.name, self.parts
+        found: dict[str, msgspec.Struct] = {
+            key(STATUS, name): self._analysis(now_ns),
+            key(DRIFT, name): drift_view(name, parts.watch, parts.baselining, self._promise, now_ns),
+            key(BASELINE, name): baseline_view(name, parts.watch, parts.baselining, now_ns),
+            key(SCHEMA, name): schema_view(name, parts.watch, self._seen, now_ns),
+        }
+        found |= {document_key(name, view.shadow): view for view in parts.comparison.views(now_ns)}
+        return {name: msgspec.json.encode(view) for name, view in found.items()}
+
+    def skipped(self, reason: str, exchanges: int) -> None:
+        self.counts[f"skipped.{reason}"] += exchanges
+
+    def _watch(self, frame: Frame, columns: Mapping[str, Any], now_ns: int) -> None:
+        names = [name for name in columns if name.startswith((INPUT, OUTPUT))]
+        cells = [columns[name] for name in names]
+        for name, column in zip(names, cells, strict=True):
+            if name not in self._seen and len(self._seen) < MAX_SEEN:
+                self._seen[name] = infer_kind(column)
+        taken = self.parts.baselining.add(names, cells, now_ns)
+        if taken < len(frame):
+            rest = cells if not taken else [column[taken:] for column in cells]
+            self.parts.watch.take(frame.key.window_ns, names, rest)
+
+    def _analysis(self, now_ns: int) -> AnalysisView:
+        decoding = self.parts.decoding
+        skipped = {name.removeprefix("skipped."): n for name, n in self.counts.items() if name.startswith("skipped.")}
+        return AnalysisView(
+            endpoint=self.name,
+            updated=now_ns / SECOND,
+            last_event=self._latest_ns / SECOND if self._latest_ns else None,
+            exchanges=self.counts["exchanges"],
+            rows=self.counts["rows"],
+            skipped=skipped,
+            late_rows=self.parts.watch.late_rows,
+            protocols=[
+                ProtocolView(path=path, protocol=found.name, why=found.why)
+                for path, found in decoding.recognised.items()
+            ],
+            faults=[
+                FaultView(
+                    side=side.value,
+                    reason=fault.value,
+                    count=note.count,
+                    detail=note.detail,
+                    request_id=note.request_id,
+                    beginning=note.beginning,
+                )
+                for (side, fault), note in decoding.notes.items()
+            ],
+        )

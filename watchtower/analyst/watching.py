@@ -1,0 +1,265 @@
+"""One endpoint's traffic held against its baseline, window by window: profiles, effect sizes, evidence, alarms."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from watchtower.analyst.window_rows import WindowRows
+from watchtower.clock import SECOND
+from watchtower.drift.baseline import Baseline
+from watchtower.drift.effects_of_profiles import Effects, effects_of_table
+from watchtower.drift.multivariate import JointDetector, JointSettings
+from watchtower.drift.panel import Alarm, AllClear, Panel
+from watchtower.drift.profile import Profile
+from watchtower.drift.profiles import Column, Profiles
+from watchtower.drift.quality import Finding, findings
+from watchtower.drift.reference import DetectionSettings, Reference, column
+from watchtower.drift.seasonal import hour_of_week
+from watchtower.drift.settings import DriftSettings
+from watchtower.drift.windows import DAY_NS, HOUR_NS, MINUTE_NS, Window, Windows
+from watchtower.drift.witnesses import JointReference
+from watchtower.table import Kind
+from watchtower.units import parse_frequency
+
+VERSION: Final = 1
+JOINT: Final = "all numbers together"
+# Of the promise on false alarms: what the columns' own detectors have, and what is left for those of several together.
+_SHARE_OF_COLUMNS: Final = 0.8
+_FEWEST_JOINT_ROWS: Final = 500
+_REMEMBERED: Final = 50
+_NUMERIC: Final = frozenset({Kind.NUMBER, Kind.INTEGER})
+
+Keep = Callable[[Mapping[str, Any]], None]
+
+
+class Watch:
+    def __init__(self, settings: DriftSettings, keep: Keep) -> None:
+        self._settings = settings
+        self._keep = keep
+        self.baseline: Baseline | None = None
+        self.label = ""
+        self.windows_seen = 0
+        self.last: Window[WindowRows] | None = None
+        self.effects: dict[str, Effects] = {}
+        self.found: list[Finding] = []
+        self.violations: dict[str, int] = {}
+        self.events: list[Alarm | AllClear] = []  # for whoever tells people; to be taken
+        self.cleared: deque[tuple[Alarm, AllClear]] = deque(maxlen=_REMEMBERED)
+        self._windows = self._fresh_windows()
+
+    def adopt(self, baseline: Baseline, label: str) -> None:
+        """Hold everything from here on against it. What was summed against another says nothing of this one."""
+        self.baseline, self.label = baseline, label
+        self._numeric = tuple(name for name, kind in baseline.kinds.items() if kind in _NUMERIC)
+        self._kept_columns = frozenset(self._numeric)
+        self._detection = self._detection_settings()
+        self._references: dict[int, Reference] = {}
+        self.panel = Panel(self._reference(0), self._detection)
+        self.joint = self._joint(baseline)
+        self.windows_seen = 0
+        self.last, self.effects, self.found = None, {}, []
+        self._windows = self._fresh_windows()
+
+    def take(self, at_ns: int, names: Sequence[str], columns: Sequence[Column]) -> None:
+        """Rows of one window. Without a baseline there is nothing to hold them against."""
+        if self.baseline is None or not columns:
+            return
+        window = self._windows.take(at_ns, len(columns[0]))
+        if window is not None:
+            window.update(names, columns, self._kept_columns)
+
+    def judge(self) -> int:
+        """Judge the windows that are complete; gives how many."""
+        return self._judge_all(self._windows.closed()) if self.baseline else 0
+
+    def idle(self, now_ns: int) -> int:
+        """As `judge`, when everything is read: then the clock says how far time has come, and no row."""
+        if self.baseline is None or not self._windows.open:
+            return 0
+        self._windows.advance(now_ns)
+        return self.judge()
+
+    def finish(self) -> int:
+        """The end of a recording: every window that is open is judged."""
+        return self._judge_all(self._windows.rest()) if self.baseline else 0
+
+    @property
+    def late_rows(self) -> int:
+        return self._windows.late
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        if self.baseline is None:
+            return []
+        joint = self.joint.alarm if self.joint else None
+        return [*self.panel.alarms, *([joint] if joint else [])]
+
+    def evidence(self) -> dict[str, float]:
+        if self.baseline is None:
+            return {}
+        joint = {self.joint.name: self.joint.evidence} if self.joint else {}
+        return self.panel.evidence() | joint
+
+    def state(self) -> bytes:
+        if self.baseline is None:
+            return b""
+        cleared = [(alarm, clear) for alarm, clear in self.cleared]
+        return msgspec.msgpack.encode(
+            (
+                VERSION,
+                self.baseline.version,
+                self.windows_seen,
+                self.panel.state(),
+                self.joint.state() if self.joint else None,
+                self._windows.state(),
+                self.violations,
+                cleared,
+            )
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Of the same baseline; what was summed against another is left behind."""
+        if self.baseline is None or not state:
+            return
+        version, baseline, seen, panel, joint, windows, violations, cleared = msgspec.msgpack.decode(state)
+        if version != VERSION or baseline != self.baseline.version:
+            return
+        self.windows_seen, self.violations = seen, violations
+        self.panel.restore(panel)
+        if self.joint is not None and joint is not None:
+            self.joint.restore(joint)
+        self._windows.restore(windows, self._restored_rows)
+        self.cleared = deque((msgspec.convert(pair, tuple[Alarm, AllClear]) for pair in cleared), maxlen=_REMEMBERED)
+
+    def _restored_rows(self, state: bytes) -> WindowRows:
+        profiles, kept = msgspec.msgpack.decode(state)
+        baseline = self._held_against()
+        return WindowRows(Profiles.restore(profiles, baseline.kinds, baseline.bins, self._settings.max_columns), kept)
+
+    def _judge_all(self, windows: Sequence[Window[WindowRows]]) -> int:
+        for window in windows:
+            self._judge(window)
+        return len(windows)
+
+    def _judge(self, window: Window[WindowRows]) -> None:
+        baseline, profiles = self._held_against(), window.held.profiles
+        effects = effects_of_table(baseline.profiles, profiles)
+        if window.length_ns == self._base_ns:
+            self.windows_seen += 1
+            self.last, self.effects = window, effects
+            before = {alarm.column: alarm for alarm in self.alarms}
+            events = self._bet(window)
+            self.found = findings(baseline, profiles)
+            for finding in self.found:
+                if finding.is_violation:
+                    self.violations[finding.fault] = self.violations.get(finding.fault, 0) + 1
+            self.cleared.extend(
+                (before[event.column], event)
+                for event in events
+                if isinstance(event, AllClear) and event.column in before
+            )
+            self.events.extend(events)
+        self._keep(self._columns(window, effects))
+
+    def _bet(self, window: Window[WindowRows]) -> list[Alarm | AllClear]:
+        events = self.panel.observe(window.start_ns, window.held.profiles.counts(), self._reference(window.start_ns))
+        if self.joint is not None:
+            events += self.joint.observe(window.start_ns, window.held.matrix(self._numeric))
+        return events
+
+    def _reference(self, start_ns: int) -> Reference:
+        """One for all hours, or each its own."""
+        baseline = self._held_against()
+        hour = hour_of_week(start_ns) if baseline.seasons else 0
+        if hour not in self._references:
+            counts, bins = baseline.reference(start_ns), baseline.flat_bins()
+            columns = [column(name, bins[name], found) for name, found in counts.items() if name in bins]
+            self._references[hour] = Reference(columns, self._detection)
+        return self._references[hour]
+
+    def _joint(self, baseline: Baseline) -> JointDetector | None:
+        if len(self._numeric) < 2 or baseline.sample_rows < _FEWEST_JOINT_ROWS:
+            return None
+        sample = WindowRows(baseline.fresh(), {name: list(cells) for name, cells in baseline.sample.items()})
+        settings = JointSettings(
+            windows_between_false_alarms=self._detection.windows_between_false_alarms,
+            share=1 - _SHARE_OF_COLUMNS,
+            tolerance=self._settings.tolerance,
+        )
+        reference = JointReference.of_columns(self._numeric, sample.matrix(self._numeric))
+        return JointDetector(JOINT, reference, settings)
+
+    def _detection_settings(self) -> DetectionSettings:
+        between = parse_frequency(self._settings.false_alarms) / self._settings.window
+        return DetectionSettings(
+            windows_between_false_alarms=max(between, 1.0), share=_SHARE_OF_COLUMNS, tolerance=self._settings.tolerance
+        )
+
+    def _held_against(self) -> Baseline:
+        if self.baseline is None:
+            raise RuntimeError("nothing is watched without a baseline")
+        return self.baseline
+
+    @property
+    def _base_ns(self) -> int:
+        return round(self._settings.window * SECOND)
+
+    def _fresh_windows(self) -> Windows[WindowRows]:
+        lengths = tuple(
+            length for length in (HOUR_NS, DAY_NS) if length > self._base_ns and length % self._base_ns == 0
+        )
+        return Windows(self._made, round(self._settings.lateness * SECOND), (self._base_ns or MINUTE_NS, *lengths))
+
+    def _made(self) -> WindowRows:
+        return WindowRows(self._held_against().fresh(self._settings.max_columns))
+
+    def _columns(self, window: Window[WindowRows], effects: Mapping[str, Effects]) -> Mapping[str, Any]:
+        """The window as rows of the store."""
+        flat: list[tuple[str, Profile]] = list(window.held.profiles.flat())
+        evidence = self.evidence()
+        alarmed = {alarm.column for alarm in self.alarms}
+        # Of an hour or a day, the whole summary: it can be a baseline, and be joined with others. Minutes would fill the disk.
+        is_long = window.length_ns > self._base_ns
+        measured = [effects.get(name) for name, _ in flat]
+        moments = [profile.moments for _, profile in flat]
+        return {
+            "side": ["input" if name.startswith("in.") else "output" for name, _ in flat],
+            "column": [name for name, _ in flat],
+            "kind": [profile.kind.value for _, profile in flat],
+            "started": [window.start_ns] * len(flat),
+            "length_s": window.length_ns / SECOND,
+            "rows": [profile.count for _, profile in flat],
+            "missing": [profile.absent for _, profile in flat],
+            "mean": [one.mean if one.count else None for one in moments],
+            "deviation": [one.deviation if one.count else None for one in moments],
+            "minimum": [one.low if one.count else None for one in moments],
+            "maximum": [one.high if one.count else None for one in moments],
+            "distinct": [profile.distinct.estimate for _, profile in flat],
+            **{name: [_of(one, field) for one in measured] for name, field in _MEASURES.items()},
+            "evidence": [evidence.get(name) for name, _ in flat],
+            "is_alarm": [name in alarmed for name, _ in flat],
+            "baseline": self.label,
+            "profile": [msgspec.msgpack.encode(profile.kept()) if is_long else None for _, profile in flat],
+        }
+
+
+_MEASURES: Final = {
+    "psi": "psi",
+    "jensen_shannon": "jensen_shannon",
+    "hellinger": "hellinger",
+    "total_variation": "total_variation",
+    "wasserstein": "wasserstein",
+    "ks": "ks",
+    "chi_square": "chi_square",
+    "cramers_v": "cramers_v",
+    "missing_share": "missing",
+    "new_category_share": "new_words",
+    "out_of_range_share": "out_of_range",
+}
+
+
+def _of(effects: Effects | None, field: str) -> float | None:
+    found: float | None = getattr(effects, field) if effects else None
+    return found

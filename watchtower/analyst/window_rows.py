@@ -1,0 +1,54 @@
+"""A window as the analyst holds it: every row's profile, and a few rows as they were, for what only whole rows show."""
+
+from collections.abc import Sequence
+from typing import Final, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from watchtower.drift.profiles import Column, Profiles
+
+# As many as the joint detector looks at; what it bets on are rows, and more of one minute tell it little.
+ROWS_KEPT: Final = 500
+
+Matrix = NDArray[np.float64]
+
+
+class WindowRows:
+    """The first rows of every batch, up to the most: a batch is a fraction of a second, a window has many."""
+
+    def __init__(self, profiles: Profiles, kept: dict[str, list[object]] | None = None) -> None:
+        self.profiles = profiles
+        self.kept: dict[str, list[object]] = kept or {}
+        self.count = max(map(len, self.kept.values()), default=0)
+
+    def update(self, names: Sequence[str], columns: Sequence[Column], numeric: frozenset[str]) -> None:
+        self.profiles.update(names, columns)
+        taken = min(ROWS_KEPT - self.count, len(columns[0]) if columns else 0, ROWS_KEPT // 8)
+        if taken <= 0 or not numeric:
+            return
+        for name, cells in zip(names, columns, strict=True):
+            if name in numeric:
+                own = self.kept.setdefault(name, [None] * self.count)
+                own.extend(cells[:taken])
+        self.count += taken
+        for own in self.kept.values():
+            own.extend([None] * (self.count - len(own)))
+
+    def matrix(self, names: Sequence[str]) -> Matrix:
+        """Numbers by row, NaN where there is none."""
+        found = np.full((self.count, len(names)), np.nan)
+        for at, name in enumerate(names):
+            for row, cell in enumerate(self.kept.get(name, ())):
+                if type(cell) is float or type(cell) is int:
+                    found[row, at] = cell
+        return found
+
+    def merge(self, other: Self) -> None:
+        """Hours and days keep no rows: nobody bets on them again."""
+        self.profiles.merge(other.profiles)
+        self.kept, self.count = {}, 0
+
+    def state(self) -> bytes:
+        return msgspec.msgpack.encode((self.profiles.state(), self.kept))
