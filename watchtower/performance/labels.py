@@ -11,18 +11,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, SupportsIndex
 
 import msgspec
 
 from watchtower.clock import SECOND
-from watchtower.performance.numbers import number
 from watchtower.record import Word
 
 # As long as an id may be that the data plane passes on is longer than any in use; a UUID has 36.
 LONGEST_ID: Final = 256
 LONGEST_TEXT: Final = 1024
 MOST_ROWS: Final = 1 << 31
+_LONGEST_ROW: Final = 32
 MOST_ERRORS: Final = 100  # told one by one; the others are in the counts
 _LATEST: Final = 32_503_680_000  # the year 3000: a larger number is of milliseconds
 
@@ -146,10 +146,22 @@ def _request_id(given: object, name: str) -> bytes:
 def _row(given: object, name: str) -> int:
     if given is None or given == "":
         return 0
-    place = number(given)  # a column of a table with gaps has 0.0 for 0
+    place = _number(given)  # a column of a table with gaps has 0.0 for 0
     if not isinstance(given, bool) and place.is_integer() and 0 <= place < MOST_ROWS:
         return int(place)
     raise _Fault(LabelFault.BAD_ROW, f"{name} must be the row's place in its request, counted from 0")
+
+
+def _number(given: object) -> float:
+    """NaN where there is none. Not from `numbers`: the supervisor reads labels, and numpy's threads would take its signals."""
+    if isinstance(given, str) and len(given) > _LONGEST_ROW:
+        return math.nan
+    if isinstance(given, str | float | SupportsIndex):
+        try:
+            return float(given)
+        except (ValueError, OverflowError):
+            return math.nan
+    return math.nan
 
 
 def _value(given: object, name: str) -> Value:

@@ -8,8 +8,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-import pyarrow as pa
-
 from watchtower.errors import WatchtowerError
 
 
@@ -55,6 +53,11 @@ _BY_SQLITE: Final = {
 }
 
 
+# Arrow's exceptions are known by where they come from: the supervisor, which only asks SQLite, must not load Arrow and
+# numpy, for their threads would take the signals that are meant for it.
+_ARROW: Final = "pyarrow.lib"
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
     """The one boundary for what the file system, Arrow and SQLite raise while they work on `path`."""
@@ -68,5 +71,7 @@ def translated(path: Path) -> Iterator[None]:
         # Arrow raises these too: with a number when the system failed, without one when a file is not what it should be.
         fault = StoreFault.DAMAGED if error.errno is None else _BY_NUMBER.get(error.errno, StoreFault.IO_ERROR)
         raise StoreError(fault, f"{path}: {error}") from error
-    except pa.ArrowException as error:
+    except Exception as error:
+        if type(error).__module__ != _ARROW:
+            raise
         raise StoreError(StoreFault.DAMAGED, f"{path}: {error}") from error
