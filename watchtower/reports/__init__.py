@@ -1,0 +1,1 @@
+"""Reports as pages, drawn by other programs on bounded samples."""
