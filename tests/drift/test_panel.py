@@ -84,7 +84,7 @@ def test_what_moves_up_is_told_with_its_column_its_direction_and_its_beginning()
         (SHIFTED[[*range(9, -1, -1), 10]], PLANS, ("age", Way.DOWN, "")),
         (np.array([0.2, 0.1, 0.09, 0.06, 0.05, 0.05, 0.06, 0.09, 0.1, 0.2, 0]), PLANS, ("age", Way.WIDER, "")),
         (np.array([0.03, 0.1, 0.1, 0.12, 0.15, 0.15, 0.12, 0.1, 0.1, 0.03, 0]), PLANS, ("age", Way.NARROWER, "")),
-        (np.append(TENTHS[:10] * 0.95, 0.05), PLANS, ("age", Way.MORE_MISSING, "missing")),
+        (np.append(TENTHS[:10] * 0.95, 0.05), PLANS, ("age", Way.MORE_MISSING, "")),
         (TENTHS, np.array([0.57, 0.28, 0.1, 0.05, 0.0]), ("plan", Way.NEW, "new")),
         (TENTHS, np.array([0.45, 0.3, 0.25, 0.0, 0.0]), ("plan", Way.MORE, "team")),
         (TENTHS, np.array([0.65, 0.35, 0.0, 0.0, 0.0]), ("plan", Way.LESS, "team")),

@@ -40,7 +40,7 @@ class Way(StrEnum):
     LESS = "less of"
     MORE_MISSING = "more missing"
     FEWER_MISSING = "fewer missing"
-    NEW = "new values"
+    NEW = "more of unseen"  # words, or values of another type
     BELOW = "below the reference's least"
     ABOVE = "above the reference's greatest"
     JOINT = "joint"  # seen in several columns together, or in a vector
@@ -133,7 +133,8 @@ def _roles(column: Column) -> Iterator[_Asked]:
     for index, role in enumerate(column.roles):
         for way in _ROLES.get(role, ()):
             is_fewer = way is Way.FEWER_MISSING
-            yield way, column.labels[index], (index,), (0.0 if is_fewer else 1.0,), 1.0 if is_fewer else 0.0
+            label = column.labels[index] if role is Role.UNSEEN else ""
+            yield way, label, (index,), (0.0 if is_fewer else 1.0,), 1.0 if is_fewer else 0.0
 
 
 def effect(question: Question, reference: float, limit: float, seen: float) -> str:
