@@ -48,6 +48,8 @@ LEVELS = (
     ("watchtower/journal_cells.py", 4),
     ("watchtower/worker_plan.py", 4),
     ("watchtower/analyst_plan.py", 4),
+    ("watchtower/analyst_assembly.py", 4),
+    ("watchtower/analyst_cells.py", 4),
     ("watchtower/demo.py", 4),
     ("watchtower/__main__.py", 5),
     ("watchtower/cli.py", 5),

@@ -1,10 +1,10 @@
 """Puts the analyst together from the configuration; the sidecar's and the one over recorded journals are the same."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from watchtower.analyst.analyst import READER, Analyst, AnalystObserver
 from watchtower.analyst.baselining import Baselining
@@ -18,12 +18,17 @@ from watchtower.store.schemas import TableName
 from watchtower.store.store import Store
 
 
+class AssemblyObserver(AnalystObserver, Protocol):
+    def resumed(self, endpoints: Iterable[EndpointAnalysis]) -> None:
+        """As the last commit left them; nothing of them is new."""
+
+
 @contextmanager
 def assembled(
     config: Config,
     data_dir: Path,
     clock: Clock,
-    observer: AnalystObserver,
+    observer: AssemblyObserver,
     *,
     journal: Path | None = None,
 ) -> Iterator[Analyst]:
@@ -32,6 +37,7 @@ def assembled(
         endpoints = {one.name: _endpoint(one, store, clock) for one in config.endpoints}
         for name, endpoint in endpoints.items():
             endpoint.restore(store.state.blobs(f"{name}/"), clock.wall_ns())
+        observer.resumed(endpoints.values())
         yield Analyst(
             config.analyst,
             journal or data_dir / "journal",

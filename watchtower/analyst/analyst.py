@@ -57,15 +57,14 @@ class Part(Protocol):
 
 
 class AnalystObserver(Protocol):
-    """Who counts what the analyst does."""
-
-    def read(self, endpoint: str, role: str, exchanges: int) -> None: ...
-
-    def skipped(self, endpoint: str, reason: SkipReason, exchanges: int) -> None: ...
+    """Who tells how the analyst fares."""
 
     def lag(self, seconds: float) -> None: ...
 
     def store_failed(self, error: StoreError) -> None: ...
+
+    def committed(self, damage: Mapping[str, int]) -> None:
+        """What the parts have counted so far is true now; `damage`: places of the journal that could not be read."""
 
 
 class Analyst:
@@ -136,6 +135,7 @@ class Analyst:
         self._committed_at_ns = self._clock.monotonic_ns()
         for part in self._parts.values():
             part.committed(wall_ns)
+        self._observer.committed(self.damage)
         # Behind the commit: retention may take what lies before it, and we never ask for that again.
         self._reader.commit(positions)
         return True
@@ -161,10 +161,8 @@ class Analyst:
     def _analyse(self, entries: Iterable[Entry]) -> None:
         read: dict[str, list[Read]] = {}
         skipped: Counter[tuple[str, SkipReason]] = Counter()
-        counted: Counter[tuple[str, str]] = Counter()
         for entry in entries:
             exchange = entry.exchange
-            counted[exchange.endpoint, exchange.role] += 1
             self._newest_ns = max(self._newest_ns, exchange.started_ns)
             part = self._parts.get(exchange.endpoint)
             reason = self._reason_to_skip(entry, part)
@@ -180,10 +178,7 @@ class Analyst:
             self._store.tables.add(TableName.EXCHANGES, endpoint, exchange_columns(ones), now_ns)
             if (part := self._parts.get(endpoint)) is not None:
                 part.end_batch(self._clock.wall_ns())
-        for (endpoint, role), count in counted.items():
-            self._observer.read(endpoint, role, count)
         for (endpoint, reason), count in skipped.items():
-            self._observer.skipped(endpoint, reason, count)
             if (part := self._parts.get(endpoint)) is not None:
                 part.skipped(reason, count)
 

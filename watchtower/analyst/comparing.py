@@ -10,7 +10,7 @@ from watchtower.analyst.shadow_view import shadow_view
 from watchtower.compare.aggregate import ShadowTotals
 from watchtower.compare.answer import Answer
 from watchtower.compare.difference import Comparer, Difference, Failure
-from watchtower.compare.pairing import Pair, Pairer
+from watchtower.compare.pairing import Pair, Pairer, Reason
 from watchtower.compare.settings import CompareSettings
 from watchtower.compare.verdict import NO_EVIDENCE, ShadowVerdict, evidence
 from watchtower.compare.worst import Worst
@@ -115,8 +115,10 @@ class Comparison:
             noise = own if shadow.is_twin else noise
             self._keep(_pair_columns(shadow.name, batch))
 
-    def results(self) -> dict[str, dict[Failure, int]]:
-        return {name: dict(shadow.totals.whole.failures) for name, shadow in self.shadows.items()}
+    @property
+    def unpaired(self) -> Mapping[tuple[str, Reason], int]:
+        """By shadow and reason."""
+        return self._pairer.unpaired
 
     def views(self, now_ns: int) -> Iterable[ShadowView]:
         twin = self.shadows[self._twin] if self._twin else None

@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from watchtower.payload.adapter import Adapter
 from watchtower.payload.coding import decoded
 from watchtower.payload.fault import Fault, PayloadError
@@ -22,14 +24,12 @@ _AUTO: Final = "auto"
 NOTHING: Final = Decoded(EMPTY)  # no body: no rows, and no fault
 
 
-@dataclass(slots=True)
-class FaultNote:
+class FaultNote(msgspec.Struct, frozen=True):
     """The last body that could not be read for one reason, as the journal keeps it: redacted."""
 
-    count: int = 0
-    request_id: str = ""
-    detail: str = ""
-    beginning: str = ""
+    request_id: str
+    detail: str
+    beginning: str
 
 
 @dataclass(slots=True)
@@ -94,12 +94,22 @@ class Decoding:
     def _blame(self, side: Side, error: PayloadError, exchange: Exchange, body: bytes) -> Fault:
         key = (side, error.fault)
         self.faults[key] += 1
-        note = self.notes.setdefault(key, FaultNote())
-        note.count += 1
-        note.request_id = exchange.request_id.decode("ascii", "replace")
-        note.detail = error.detail
-        note.beginning = body[:SHOWN_OF_A_BODY].decode("utf-8", "replace")
+        self.notes[key] = FaultNote(
+            exchange.request_id.decode("ascii", "replace"),
+            error.detail,
+            body[:SHOWN_OF_A_BODY].decode("utf-8", "replace"),
+        )
         return error.fault
+
+    def state(self) -> bytes:
+        """The faults; what is spoken is recognised again."""
+        kept = [(side, fault, count, self.notes[side, fault]) for (side, fault), count in self.faults.items()]
+        return msgspec.msgpack.encode(kept)
+
+    def restore(self, state: bytes) -> None:
+        for side, fault, count, note in msgspec.msgpack.decode(state, type=list[tuple[Side, str, int, FaultNote]]):
+            self.faults[side, Fault(fault)] = count
+            self.notes[side, Fault(fault)] = note
 
 
 def _plain(note: BodyNote | str, body: bytes, encoding: bytes) -> bytes:

@@ -111,7 +111,8 @@ class ShadowView(View, frozen=True, kw_only=True):
     decision: str  # worse if any budget is, within if all are, else undecided
     alpha: float  # chance that any of these verdicts is ever wrong
     pairs: int
-    agreeing: int
+    compared: int  # of them, with two answers that could be read
+    agreeing: int  # of those
     failures: dict[str, int]  # both_failed, primary_failed, shadow_failed, …
     unpaired: dict[str, int]  # by reason
     not_compared: int  # pairs of which a body could not be read

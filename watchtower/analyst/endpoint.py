@@ -17,6 +17,7 @@ from watchtower.analyst.documents import (
     AnalysisView,
     FaultView,
     ProtocolView,
+    ShadowView,
     key,
 )
 from watchtower.analyst.drift_view import baseline_view, drift_view, schema_view
@@ -30,7 +31,7 @@ from watchtower.payload.fault import Fault
 from watchtower.payload.message import Decoded
 from watchtower.record import Role
 from watchtower.store.schemas import INPUT, OUTPUT, TableName
-from watchtower.table import EMPTY, Kind
+from watchtower.table import EMPTY, Kind, Side
 
 VERSION: Final = 1
 # Names that clients send are theirs to choose; what is shown of them is bounded.
@@ -54,7 +55,8 @@ class EndpointAnalysis:
         self._keep = keep
         self._frames = Frames(round(window_s * SECOND))
         self._seen: dict[str, Kind] = {}
-        self.counts: Counter[str] = Counter()  # of exchanges and rows, since the analysis began
+        self.totals: Counter[tuple[str, str]] = Counter()  # what was counted, by label, since the analysis began
+        self.shadow_views: list[ShadowView] = []  # as they were last shown
         self._latest_ns = 0
 
     def take(self, entry: Entry) -> Read:
@@ -72,8 +74,7 @@ class EndpointAnalysis:
             asked.table if isinstance(asked, Decoded) else EMPTY,
             answered.table if isinstance(answered, Decoded) else EMPTY,
         )
-        self.counts["exchanges"] += 1
-        self.counts["rows"] += rows
+        self.totals["exchanges", exchange.role] += 1
         self._latest_ns = max(self._latest_ns, exchange.started_ns)
         return Read(
             exchange,
@@ -88,6 +89,10 @@ class EndpointAnalysis:
         for frame in self._frames.take():
             columns = row_columns(frame)
             self._keep(TableName.ROWS, columns)
+            if frame.key.inputs:
+                self.totals["rows", Side.INPUT] += len(frame)
+            if frame.key.outputs:
+                self.totals["rows", Side.OUTPUT] += len(frame)
             if frame.key.role == Role.PRIMARY:
                 self._watch(frame, columns, now_ns)
         self.parts.comparison.end_batch(now_ns)
@@ -103,7 +108,8 @@ class EndpointAnalysis:
         states = {
             "watch": parts.watch.state(),
             "baseline": parts.baselining.state(),
-            "counts": msgspec.msgpack.encode((VERSION, dict(self.counts), self._latest_ns)),
+            "decoding": parts.decoding.state(),
+            "counts": msgspec.msgpack.encode((VERSION, list(self.totals.items()), self._latest_ns)),
             **parts.comparison.state(),
         }
         return {f"{self.name}/{part}": state for part, state in states.items()}
@@ -112,8 +118,10 @@ class EndpointAnalysis:
         """Go on where the last commit stood."""
         states = {name.removeprefix(f"{self.name}/"): state for name, state in blobs.items()}
         if (kept := states.get("counts")) is not None:
-            _, counts, self._latest_ns = msgspec.msgpack.decode(kept)
-            self.counts = Counter(counts)
+            _, totals, self._latest_ns = msgspec.msgpack.decode(kept)
+            self.totals = Counter({(what, label): count for (what, label), count in totals})
+        if (kept := states.get("decoding")) is not None:
+            self.parts.decoding.restore(kept)
         if (kept := states.get("baseline")) is not None:
             self.parts.baselining.restore(kept, now_ns)
         self.parts.baselining.look(now_ns)
@@ -137,11 +145,12 @@ class EndpointAnalysis:
             key(BASELINE, name): baseline_view(name, parts.watch, parts.baselining, now_ns),
             key(SCHEMA, name): schema_view(name, parts.watch, self._seen, now_ns),
         }
-        found |= {document_key(name, view.shadow): view for view in parts.comparison.views(now_ns)}
+        self.shadow_views = list(parts.comparison.views(now_ns))
+        found |= {document_key(name, view.shadow): view for view in self.shadow_views}
         return {name: msgspec.json.encode(view) for name, view in found.items()}
 
     def skipped(self, reason: str, exchanges: int) -> None:
-        self.counts[f"skipped.{reason}"] += exchanges
+        self.totals["skipped", reason] += exchanges
 
     def _watch(self, frame: Frame, columns: Mapping[str, Any], now_ns: int) -> None:
         names = [name for name in columns if name.startswith((INPUT, OUTPUT))]
@@ -155,15 +164,14 @@ class EndpointAnalysis:
             self.parts.watch.take(frame.key.window_ns, names, rest)
 
     def _analysis(self, now_ns: int) -> AnalysisView:
-        decoding = self.parts.decoding
-        skipped = {name.removeprefix("skipped."): n for name, n in self.counts.items() if name.startswith("skipped.")}
+        decoding, totals = self.parts.decoding, self.totals
         return AnalysisView(
             endpoint=self.name,
             updated=now_ns / SECOND,
             last_event=self._latest_ns / SECOND if self._latest_ns else None,
-            exchanges=self.counts["exchanges"],
-            rows=self.counts["rows"],
-            skipped=skipped,
+            exchanges=sum(count for (what, _), count in totals.items() if what == "exchanges"),
+            rows=totals["rows", Side.OUTPUT],
+            skipped={label: count for (what, label), count in totals.items() if what == "skipped"},
             late_rows=self.parts.watch.late_rows,
             protocols=[
                 ProtocolView(path=path, protocol=found.name, why=found.why)
@@ -173,7 +181,7 @@ class EndpointAnalysis:
                 FaultView(
                     side=side.value,
                     reason=fault.value,
-                    count=note.count,
+                    count=decoding.faults[side, fault],
                     detail=note.detail,
                     request_id=note.request_id,
                     beginning=note.beginning,

@@ -32,6 +32,7 @@ def shadow_view(
         decision=overall(verdicts).value,
         alpha=alpha,
         pairs=whole.pairs,
+        compared=whole.compared,
         agreeing=whole.agreeing,
         failures={failure.value: count for failure, count in whole.failures.items() if failure is not Failure.NONE},
         unpaired=dict(unpaired),

@@ -2,7 +2,7 @@ from enum import StrEnum
 
 
 class SkipReason(StrEnum):
-    """Why an exchange was counted and kept, but not decoded, compared or profiled."""
+    """Why an exchange was kept, but not decoded, compared or profiled."""
 
     TEST_TRAFFIC = "test_traffic"  # a load test's: it is not traffic
     BEHIND = "behind"  # the analyst is too far behind: a sample by request id is decoded

@@ -40,7 +40,8 @@ class Watch:
         self._keep = keep
         self.baseline: Baseline | None = None
         self.label = ""
-        self.windows_seen = 0
+        self.windows_seen = 0  # since the baseline was set
+        self.windows_judged = 0
         self.last: Window[WindowRows] | None = None
         self.effects: dict[str, Effects] = {}
         self.found: list[Finding] = []
@@ -105,16 +106,16 @@ class Watch:
     def state(self) -> bytes:
         if self.baseline is None:
             return b""
+        counts = (self.windows_seen, self.windows_judged, self.violations)
         cleared = [(alarm, clear) for alarm, clear in self.cleared]
         return msgspec.msgpack.encode(
             (
                 VERSION,
                 self.baseline.version,
-                self.windows_seen,
+                counts,
                 self.panel.state(),
                 self.joint.state() if self.joint else None,
                 self._windows.state(),
-                self.violations,
                 cleared,
             )
         )
@@ -123,10 +124,10 @@ class Watch:
         """Of the same baseline; what was summed against another is left behind."""
         if self.baseline is None or not state:
             return
-        version, baseline, seen, panel, joint, windows, violations, cleared = msgspec.msgpack.decode(state)
+        version, baseline, counts, panel, joint, windows, cleared = msgspec.msgpack.decode(state)
         if version != VERSION or baseline != self.baseline.version:
             return
-        self.windows_seen, self.violations = seen, violations
+        self.windows_seen, self.windows_judged, self.violations = counts
         self.panel.restore(panel)
         if self.joint is not None and joint is not None:
             self.joint.restore(joint)
@@ -148,6 +149,7 @@ class Watch:
         effects = effects_of_table(baseline.profiles, profiles)
         if window.length_ns == self._base_ns:
             self.windows_seen += 1
+            self.windows_judged += 1
             self.last, self.effects = window, effects
             before = {alarm.column: alarm for alarm in self.alarms}
             events = self._bet(window)

@@ -1,0 +1,116 @@
+"""The analyst's metrics: what was committed, told behind each commit, so that a crash counts nothing twice."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from watchtower.analyst.documents import VerdictView
+from watchtower.analyst.endpoint import EndpointAnalysis
+from watchtower.compare.difference import Failure
+from watchtower.metrics import catalogue
+from watchtower.metrics.catalogue import Metric
+from watchtower.metrics.cells import Cells
+from watchtower.store.fault import StoreError
+
+_DECISIONS = {"worse": -1.0, "undecided": 0.0, "within": 1.0}
+_Label = tuple[str, ...]
+
+
+class AnalystCells:
+    def __init__(self, cells: Cells) -> None:
+        self._cells = cells
+        self._endpoints: list[EndpointAnalysis] = []
+        self._told: dict[tuple[Metric, _Label], float] = {}
+        self._lag = cells.gauge(catalogue.ANALYST_LAG)
+        self._store_failures = cells.counters(catalogue.STORE_FAILURES)
+
+    def lag(self, seconds: float) -> None:
+        self._lag.set(seconds)
+
+    def store_failed(self, error: StoreError) -> None:
+        self._store_failures[error.fault].inc()
+
+    def resumed(self, endpoints: Iterable[EndpointAnalysis]) -> None:
+        """What was counted before this process is not counted again."""
+        self._endpoints = list(endpoints)
+        for endpoint in self._endpoints:
+            self._told |= _totals(endpoint)
+
+    def committed(self, damage: Mapping[str, int]) -> None:
+        for endpoint in self._endpoints:
+            self._count(_totals(endpoint))
+            self._show_shadows(endpoint)
+            self._show_drift(endpoint)
+        self._count({(catalogue.ANALYST_JOURNAL_DAMAGE, (fault,)): count for fault, count in damage.items()})
+
+    def _count(self, totals: Mapping[tuple[Metric, _Label], float]) -> None:
+        for (metric, labels), total in totals.items():
+            if (more := total - self._told.get((metric, labels), 0.0)) > 0:
+                self._cells.counter(metric, *labels).inc(more)
+                self._told[metric, labels] = total
+
+    def _show_shadows(self, endpoint: EndpointAnalysis) -> None:
+        for view in endpoint.shadow_views:
+            names = (endpoint.name, view.shadow)
+            if view.compared:
+                self._cells.gauge(catalogue.SHADOW_AGREEMENT, *names).set(view.agreeing / view.compared)
+            for verdict in view.verdicts:
+                self._show_verdict((*names, verdict.budget), verdict)
+
+    def _show_verdict(self, names: _Label, verdict: VerdictView) -> None:
+        self._cells.gauge(catalogue.SHADOW_VERDICT, *names).set(_DECISIONS[verdict.decision])
+        for metric, value in (
+            (catalogue.SHADOW_VERDICT_VALUE, verdict.value),
+            (catalogue.SHADOW_VERDICT_LOW, verdict.low),
+            (catalogue.SHADOW_VERDICT_HIGH, verdict.high),
+        ):
+            if value is not None:
+                self._cells.gauge(metric, *names).set(value)
+
+    def _show_drift(self, endpoint: EndpointAnalysis) -> None:
+        watch, name = endpoint.parts.watch, endpoint.name
+        if watch.baseline is None:
+            return
+        self._cells.gauge(catalogue.DRIFT_EVIDENCE_THRESHOLD, name).set(watch.panel.threshold)
+        alarmed = {alarm.column for alarm in watch.alarms}
+        for column, evidence in watch.evidence().items():
+            self._cells.gauge(catalogue.DRIFT_EVIDENCE, name, column).set(evidence)
+            self._cells.gauge(catalogue.DRIFT_ALARM, name, column).set(column in alarmed)
+        for column, effects in watch.effects.items():
+            for label in catalogue.DRIFT_EFFECT.labels[-1].values:
+                if (value := getattr(effects, label)) is not None:
+                    self._cells.gauge(catalogue.DRIFT_EFFECT, name, column, label).set(value)
+        if watch.last is not None:
+            left_out = watch.last.held.profiles.left_out
+            self._cells.gauge(catalogue.DRIFT_COLUMNS_LEFT_OUT, name).set(left_out)
+
+
+def _totals(endpoint: EndpointAnalysis) -> dict[tuple[Metric, _Label], float]:
+    name, parts = endpoint.name, endpoint.parts
+    found: dict[tuple[Metric, _Label], float] = {}
+    for (metric, label), count in endpoint.totals.items():
+        found[_COUNTED[metric], (name, label)] = count
+    for (side, fault), count in parts.decoding.faults.items():
+        found[catalogue.PAYLOAD_FAULTS, (name, side, fault)] = count
+    for shadow, one in parts.comparison.shadows.items():
+        whole = one.totals.whole
+        results = {failure.value: count for failure, count in whole.failures.items() if failure is not Failure.NONE}
+        results["agree"] = whole.agreeing
+        results["disagree"] = whole.failures[Failure.NONE] - whole.agreeing
+        for result, count in results.items():
+            found[catalogue.PAIRS, (name, shadow, result)] = count
+    unpaired: Counter[str] = Counter()
+    for (_, reason), count in parts.comparison.unpaired.items():
+        unpaired[reason.value] += count
+    for why, count in unpaired.items():
+        found[catalogue.UNPAIRED, (name, why)] = count
+    for violation, count in parts.watch.violations.items():
+        found[catalogue.QUALITY_VIOLATIONS, (name, violation)] = count
+    found[catalogue.DRIFT_WINDOWS, (name,)] = parts.watch.windows_judged
+    return found
+
+
+_COUNTED = {
+    "exchanges": catalogue.ANALYST_EXCHANGES,
+    "rows": catalogue.ANALYST_ROWS,
+    "skipped": catalogue.ANALYST_SKIPPED,
+}
