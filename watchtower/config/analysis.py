@@ -1,6 +1,7 @@
 """What types cannot say of the analysis: paths that are none, budgets that nothing feeds, baselines that are not there."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,6 @@ from watchtower.config.check import HEADER_NAME, Finding
 from watchtower.config.model import Config, EndpointConfig
 from watchtower.drift.settings import BaselineSettings
 from watchtower.journal.redact import compile_paths
-from watchtower.payload.registry import adapter
 from watchtower.payload.settings import ColumnSettings, MappingSettings
 from watchtower.units import parse_frequency
 
@@ -56,9 +56,10 @@ def _check_mapping(path: str, endpoint: EndpointConfig) -> Iterator[Finding]:
 
 
 def _check_json_path(path: str, text: str) -> Iterator[Finding]:
-    """By the adapter that will use it: what it takes is what is right."""
+    """By the adapter that will use it: what it takes is what is right. Only a mapping pays for loading it."""
+    mapped = import_module("watchtower.payload.mapped")
     try:
-        adapter(_MAPPED, MappingSettings(inputs=(ColumnSettings(name="any", path=text),)))
+        mapped.Mapped(MappingSettings(inputs=(ColumnSettings(name="any", path=text),)))
     except ValueError:
         yield Finding(path, "expected a JSONPath (RFC 9535), like $.score, $.items[*].x or $['odd name']")
 
