@@ -31,7 +31,7 @@ def test_a_class_has_one_name_however_it_is_written(value: object, name: str | N
 
 
 def test_names_have_a_bound() -> None:
-    assert [len(class_name(value) or "") for value in ("x" * 1000, 1e300, 10**999)] == [LONGEST_NAME] * 3
+    assert [class_name("x" * 1000), class_name(1e300), class_name(10**9999)] == ["x" * LONGEST_NAME, "1e+300", None]
 
 
 def test_classes_are_numbered_as_they_come() -> None:

@@ -21,7 +21,7 @@ LONGEST_NAME: Final = 200
 
 
 def class_name(value: object) -> str | None:
-    """None of what names no class: nothing, NaN, a list."""
+    """None of what names no class: nothing, NaN, a list, an integer of more than 64 bits."""
     if isinstance(value, str):
         text = value.strip()[:LONGEST_NAME]
         if whole := _WHOLE.fullmatch(text):
@@ -30,9 +30,11 @@ def class_name(value: object) -> str | None:
     if isinstance(value, bool | np.bool_):
         return "1" if value else "0"
     if isinstance(value, int | np.integer):
-        return str(value)[:LONGEST_NAME]
-    if isinstance(value, float | np.floating) and math.isfinite(value):
-        return str(int(value)) if value == int(value) else repr(float(value))
+        return str(value) if abs(int(value)) < 1 << 64 else None
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        if math.isfinite(number):
+            return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
     return None
 
 
