@@ -141,6 +141,15 @@ def test_a_large_window_counts_for_no_more_rows_than_the_cap() -> None:
     assert capped._kept.tolist() == [200.0, 200.0]
 
 
+def test_rows_that_repeat_each_other_are_worth_less() -> None:
+    repeated = joint(settings=msgspec.structs.replace(SETTINGS, rows_per_observation=5.0))
+    once = joint()
+    for detector in (repeated, once):
+        fed(detector, 0.7, range(2))
+
+    assert repeated.evidence < once.evidence
+
+
 def test_a_window_without_rows_says_nothing() -> None:
     detector = joint()
     before = detector.state()

@@ -182,6 +182,46 @@ def test_a_window_counts_for_no_more_rows_than_the_cap() -> None:
     assert capped.evidence()["age"] == pytest.approx(whole.evidence()["age"])
 
 
+def test_rows_that_repeat_each_other_count_once() -> None:
+    repeated = Panel(REFERENCE, msgspec.structs.replace(SETTINGS, rows_per_observation=5.0))
+    once = Panel(REFERENCE, SETTINGS)
+    repeated.observe(0, {"age": SHIFTED * 500})
+    once.observe(0, {"age": SHIFTED * 100})
+
+    assert repeated.evidence()["age"] == pytest.approx(once.evidence()["age"])
+
+
+def test_an_hour_of_which_the_reference_has_no_rows_is_left_in_peace() -> None:
+    empty, panel = Reference([age(0), plan()], SETTINGS), Panel(REFERENCE, SETTINGS)
+
+    events = [panel.observe(now, counts, empty) for now, counts in zip(range(50), windows(SHIFTED), strict=False)]
+
+    assert [event for each in events for event in each] == []
+
+
+@pytest.mark.slow
+def test_at_the_very_limits_all_columns_together_keep_the_promise() -> None:
+    """Ten columns whose second word has just the largest share that is called unchanged, 100 times up to the first alarm."""
+    settings = DetectionSettings(windows_between_false_alarms=30)
+    words = [
+        Column(f"plan {number}", PLANS * 5000, plan().labels, plan().roles, is_ordered=False) for number in range(10)
+    ]
+    reference = Reference(words, settings)
+    asked = next(place for place, each in enumerate(reference.questions) if (each.way, each.label) == (Way.MORE, "pro"))
+    most = float(reference.null.limits[asked])
+    shares = np.array([0.9 - most, most, 0.1, 0.0, 0.0])
+    rng = np.random.default_rng(4)
+    first = []
+
+    for _ in range(100):
+        panel = Panel(reference, settings)
+        drawn = rng.multinomial(100, shares, size=(150, 10)).astype(float)
+        stream = ({each.name: counts for each, counts in zip(words, row, strict=True)} for row in drawn)
+        first.append(next((now for now, counts in enumerate(stream, 1) if panel.observe(now, counts)), 150))
+
+    assert np.mean(first) >= 30
+
+
 def test_more_windows_between_false_alarms_need_more_evidence() -> None:
     rarely = Panel(REFERENCE, msgspec.structs.replace(SETTINGS, windows_between_false_alarms=1e6))
 

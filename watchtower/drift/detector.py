@@ -109,10 +109,12 @@ def _order(column: Column) -> Iterator[_Asked]:
     if len(bins) < 2:
         return
     counts = column.counts[list(bins)]
-    rank = (np.cumsum(counts) - counts / 2) / max(counts.sum(), 1e-9)
+    total = float(counts.sum())
+    # Without a single row there is no order, and every bin is its middle.
+    rank = (np.cumsum(counts) - counts / 2) / total if total else np.full(len(bins), 0.5)
     distance = np.abs(2 * rank - 1)
     # A row without a place in the order counts as the reference's average, so that it moves neither.
-    middle = float(counts @ distance / max(counts.sum(), 1e-9))
+    middle = float(counts @ distance) / total if total else 0.0
     for way, score, rest in (
         (Way.UP, rank, 0.5),
         (Way.DOWN, 1 - rank, 0.5),

@@ -38,6 +38,7 @@ class JointSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     windows_between_false_clears: Annotated[float, msgspec.Meta(ge=1)] = 1_440.0
     share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0  # of the promise: the rest is left to other detectors
     tolerance: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.05  # in standard deviations along a witness
+    rows_per_observation: Annotated[float, msgspec.Meta(ge=1)] = 1.0  # that may repeat each other in a window
     rows_per_window: Annotated[int, msgspec.Meta(gt=0)] = 500  # evenly spaced ones of a larger window
 
 
@@ -88,7 +89,8 @@ class JointDetector:
         rows = np.full(_WITNESSES, float(len(scores)))
         lifted = ((scores - witnesses.means) / witnesses.deviations).sum(axis=0)
         starts = np.ones(_WITNESSES, dtype=np.bool_)
-        self._drift.update(witnesses.log_e(scores, DRIFT_SIZES, 1.0), starts, window_ns, rows, lifted)
+        log_e = witnesses.log_e(scores, DRIFT_SIZES, 1.0) / self._settings.rows_per_observation
+        self._drift.update(log_e, starts, window_ns, rows, lifted)
         if self.evidence < self.threshold:
             return []
         self.alarm = self._told(window_ns, witnesses)
@@ -119,7 +121,8 @@ class JointDetector:
         lifted = ((scores - accuser.means) / accuser.deviations).sum(axis=0)
         may_start = np.ones(1, dtype=np.bool_)
         rows = np.array([float(len(scores))])
-        self._return.update(accuser.log_e(scores, RETURN_SIZES, -1.0), may_start, now_ns, rows, lifted)
+        log_e = accuser.log_e(scores, RETURN_SIZES, -1.0) / self._settings.rows_per_observation
+        self._return.update(log_e, may_start, now_ns, rows, lifted)
         evidence = float(self._return.evidence.mean())
         if evidence < self._settings.windows_between_false_clears:
             return []

@@ -7,7 +7,9 @@ their dependence (Shin, Ramdas & Rinaldo 2022, §2; the sum over columns is the 
 promise aside for detectors beside the panel: the shares of all of them must sum to at most one.
 
 It holds for any data within tolerance of the reference's true distribution, for a share of at least 1 - `reference_risk`
-of the references that might have been drawn (by Bonferroni over all questions); and for rows that are independent.
+of the references that might have been drawn (by Bonferroni over all questions); and for rows that are independent. Where
+up to k rows of a window may repeat each other (retries, one user, the rows of one request), `rows_per_observation: k`
+keeps it: by Hölder's inequality the k-th root of such rows' evidence is again worth no more than one.
 An all-clear is wrong at most once in `windows_between_false_clears` windows of drift, by the same argument turned round.
 
 A window of one row and one of a thousand may follow each other: what is summed is evidence, not windows.
@@ -103,7 +105,7 @@ class Panel:
         return [*cleared, *self._alarm(window_ns, against)]
 
     def _flat(self, counts: Mapping[str, NDArray[np.int64] | Floats]) -> tuple[Floats, Floats]:
-        """The counts of all columns in a row, and each column's rows; what is over the cap counts in proportion.
+        """The counts of all columns in a row, and each column's rows, in observations; beyond the cap in proportion.
 
         An e-value to a power below one is still one (Jensen), so that scaled counts keep the promise.
         """
@@ -116,7 +118,8 @@ class Panel:
                 raise ValueError(f"{column.name}: {len(part)} counts for {size} bins")
             parts.append(part)
         rows = np.array([part.sum() for part in parts])
-        scale = np.minimum(1.0, self._settings.rows_per_window / np.maximum(rows, 1.0))
+        each = 1 / self._settings.rows_per_observation
+        scale = np.minimum(each, self._settings.rows_per_window / np.maximum(rows, 1.0))
         return np.concatenate([*parts, np.zeros(0)]) * np.repeat(scale, self._reference.sizes), rows * scale
 
     def _of_questions(self) -> Floats:

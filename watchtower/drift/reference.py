@@ -24,6 +24,7 @@ class DetectionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0  # of the promise: the rest is left to other detectors
     tolerance: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.05  # in standard deviations: a smaller change is none
     reference_risk: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.01  # of a reference that misleads
+    rows_per_observation: Annotated[float, msgspec.Meta(ge=1)] = 1.0  # that may repeat each other in a window
     rows_per_window: Annotated[float, msgspec.Meta(gt=0)] = 5_000.0  # as many observations a window can be worth
 
 
@@ -31,7 +32,7 @@ class Reference:
     """The baseline's columns with all that is asked of them, ready to be bet on."""
 
     def __init__(self, columns: Sequence[Column], settings: DetectionSettings) -> None:
-        self.columns = tuple(column for column in columns if column.rows > 0 and len(column.counts) > 1)
+        self.columns = tuple(columns)
         asked = [questions(column) for column in self.columns]
         self.questions: list[Question] = [question for each in asked for question in each]
         self.column_of = np.repeat(np.arange(len(asked)), [len(each) for each in asked])
@@ -48,8 +49,9 @@ class Reference:
 
     def _compile(self, settings: DetectionSettings) -> None:
         scores = _scores(self.questions, self.column_of, self.sizes)
-        rows = np.array([column.rows for column in self.columns])
-        shares = [column.counts / column.rows for column in self.columns]
+        # An hour without rows keeps its place among the others; what is known from one row allows nearly everything.
+        rows = np.array([max(column.rows, 1.0) for column in self.columns])
+        shares = [column.counts / own for column, own in zip(self.columns, rows, strict=True)]
         risk = settings.reference_risk / max(len(self.questions), 2)  # Bonferroni
         flat = np.concatenate([*shares, np.zeros(0)])
         self.null = Null.of(scores, flat, rows[self.column_of], settings.tolerance, risk)
