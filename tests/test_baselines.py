@@ -13,7 +13,7 @@ import pytest
 
 from watchtower.baselines import BaselineError, keys, load_table
 from watchtower.drift.baseline import build
-from watchtower.drift.values import Values
+from watchtower.drift.values import Encoded, Values
 from watchtower.table import Kind
 
 TABLE = pa.table(
@@ -58,7 +58,7 @@ def cells(source: object) -> dict[str, list[object]]:
     found: dict[str, list[object]] = {}
     for names, columns in load_table(source):
         for name, column in zip(names, columns, strict=True):
-            found.setdefault(name, []).extend(column.tolist() if isinstance(column, np.ndarray) else column)
+            found.setdefault(name, []).extend(column.tolist() if isinstance(column, np.ndarray | Encoded) else column)
     return found
 
 

@@ -20,7 +20,8 @@ import pyarrow.fs  # type: ignore[import-untyped]
 import pyarrow.json  # type: ignore[import-untyped]
 
 from watchtower.drift.baseline import Batch
-from watchtower.drift.profiles import Column, key
+from watchtower.drift.profiles import key
+from watchtower.drift.values import Column, Encoded
 from watchtower.errors import WatchtowerError
 from watchtower.table import Side
 
@@ -79,6 +80,9 @@ def as_column(array: Any) -> Column:
     kind = array.type
     if pa.types.is_dictionary(kind):
         return as_column(array.dictionary_decode())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        encoded = array.dictionary_encode()
+        return Encoded(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), encoded.dictionary.to_pylist())
     if pa.types.is_decimal(kind):
         return as_column(array.cast(pa.float64()))
     if pa.types.is_temporal(kind) and not pa.types.is_duration(kind) and not pa.types.is_time(kind):

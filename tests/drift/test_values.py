@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchtower.drift.values import Values
+from watchtower.drift.values import Encoded, Values
 from watchtower.table import Kind
 
 CELLS = st.lists(
@@ -128,3 +128,13 @@ def test_vectors_of_an_array_that_are_not_finite_are_odd() -> None:
     values = Values.of_array(Kind.VECTOR, np.array([[1.0, 2.0], [np.nan, 0.0]]))
 
     assert (values.vectors.tolist(), values.odd) == ([[1.0, 2.0]], {"unfit_vector": 1})
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_encoded_words_say_the_same_as_their_cells(kind: Kind) -> None:
+    encoded = Encoded(np.array([1, -1, 0, 1], np.int32), ["2024-01-01", "b", "never"])
+
+    ours, cells = Values.of(kind, encoded), Values.of(kind, encoded.tolist())
+
+    assert (ours.words, ours.texts, ours.missing, ours.odd) == (cells.words, cells.texts, cells.missing, cells.odd)
+    assert (ours.count, ours.numbers.tolist()) == (4, cells.numbers.tolist())

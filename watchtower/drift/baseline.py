@@ -21,11 +21,11 @@ import msgspec
 from watchtower.drift.bins import BINS, MAX_KNOWN, MAX_WORDS, Bins, Counts
 from watchtower.drift.profile import Profile
 from watchtower.drift.profile_words import Words
-from watchtower.drift.profiles import MAX_COLUMNS, Column, Profiles
+from watchtower.drift.profiles import MAX_COLUMNS, Profiles
 from watchtower.drift.reservoir import Reservoir
 from watchtower.drift.schema import infer_kind
 from watchtower.drift.seasonal import Choice, Seasons
-from watchtower.drift.values import WORDY, Values
+from watchtower.drift.values import WORDY, Column, Values
 from watchtower.table import Kind
 
 VERSION: Final = 1

@@ -11,8 +11,9 @@ import msgspec
 
 from watchtower.drift.baseline import Baseline, build
 from watchtower.drift.bins import MAX_WORDS
-from watchtower.drift.profiles import MAX_COLUMNS, Column
+from watchtower.drift.profiles import MAX_COLUMNS
 from watchtower.drift.reservoir import Reservoir
+from watchtower.drift.values import Column
 from watchtower.table import Kind
 
 VERSION: Final = 1

@@ -4,21 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from watchtower.drift.bins import Bins, Counts
 from watchtower.drift.profile import Profile, ProfileState
 from watchtower.drift.profile_distinct import Distinct
 from watchtower.drift.profile_words import CAPACITY
 from watchtower.drift.schema import infer_kind
-from watchtower.drift.values import Values
+from watchtower.drift.values import Column, Values
 from watchtower.table import Kind, Side
 
 VERSION: Final = 1
 MAX_COLUMNS: Final = 200
-
-Column = Sequence[object] | NDArray[np.generic]
 
 
 def key(side: Side, name: str) -> str:
@@ -61,8 +57,6 @@ class Profiles:
             profile = self.columns.get(name) or self._made(name, cells)
             if profile is None:
                 self.left_out_cells += len(cells)
-            elif isinstance(cells, np.ndarray):
-                profile.update(Values.of_array(profile.kind, cells))
             else:
                 profile.update(Values.of(profile.kind, cells))
 

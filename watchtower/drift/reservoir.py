@@ -4,7 +4,7 @@ from typing import Final
 import numpy as np
 
 from watchtower.drift.profile_words import cleaned
-from watchtower.drift.profiles import Column
+from watchtower.drift.values import Column, Encoded
 
 LONGEST: Final = 1000  # characters of a text that are kept; what a report shows of one is shorter
 _INT64: Final = range(-(2**63), 2**63)
@@ -52,15 +52,19 @@ class Reservoir:
         nth = np.arange(self.seen + first, self.seen + number)
         slots = self._generator.integers(0, nth + 1)
         hits = np.flatnonzero(slots < self.size)
-        return (hits + first).tolist(), slots[hits].tolist()
+        last = dict(zip(slots[hits].tolist(), (hits + first).tolist(), strict=True))  # whom no later row has replaced
+        return list(last.values()), list(last)
 
 
 def _picked(cells: Column, rows: list[int]) -> list[object]:
-    return _natural(cells[rows] if isinstance(cells, np.ndarray) else [cells[row] for row in rows])
+    return _natural(cells[rows] if isinstance(cells, np.ndarray | Encoded) else [cells[row] for row in rows])
 
 
 def _natural(cells: Column) -> list[object]:
-    return [_kept(cell) for cell in (cells.tolist() if isinstance(cells, np.ndarray) else cells)]
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "biuf":
+        numbers: list[object] = cells.tolist()
+        return numbers
+    return [_kept(cell) for cell in (cells.tolist() if isinstance(cells, np.ndarray | Encoded) else cells)]
 
 
 def _kept(cell: object) -> object:

@@ -20,6 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from watchtower.drift.values import Column, Encoded
 from watchtower.table import Cell, Kind
 
 PROSE_WORDS: Final = 4
@@ -38,10 +39,14 @@ def infer(
     return {name: given.get(name) or infer_kind(cells) for name, cells in zip(names, columns, strict=True)}
 
 
-def infer_kind(cells: Sequence[object] | NDArray[np.generic]) -> Kind:
+def infer_kind(cells: Column) -> Kind:
     if isinstance(cells, np.ndarray):
         return _kind_of_array(cells)
+    if isinstance(cells, Encoded):
+        return infer_kind(cells.tolist())
     seen = cells[:: max(len(cells) // LOOKED_AT, 1)]
+    if (kind := _of_one_type(seen)) is not None:
+        return kind
     families: dict[str, list[object]] = {}
     for cell in seen:
         if (family := _family(cell)) is not None:
@@ -54,6 +59,16 @@ def infer_kind(cells: Sequence[object] | NDArray[np.generic]) -> Kind:
     if family == "numbers":
         return Kind.INTEGER if all(type(cell) is int for cell in own) else Kind.NUMBER
     return Kind.BOOLEAN if family == "bools" else Kind.VECTOR
+
+
+def _of_one_type(cells: Sequence[object]) -> Kind | None:
+    """What most columns are, told without a look at each cell."""
+    types = set(map(type, cells)) - {type(None)}
+    if types == {int}:
+        return Kind.INTEGER
+    if types <= {int, float} and types:
+        return Kind.NUMBER if any(type(cell) is float and cell == cell for cell in cells) else None  # noqa: PLR0124  NaN
+    return None
 
 
 def _kind_of_array(array: NDArray[np.generic]) -> Kind:

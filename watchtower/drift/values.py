@@ -46,6 +46,31 @@ _WORDS: Final = {True: "true", False: "false"}
 
 
 @dataclass(frozen=True, slots=True)
+class Encoded:
+    """A column of words as a column store keeps it: each row's place in a list of different words, -1 where it has none."""
+
+    codes: NDArray[np.int32]
+    words: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, rows: slice | list[int]) -> "Encoded":
+        return Encoded(self.codes[rows], self.words)
+
+    def tolist(self) -> list[object]:
+        words = self.words
+        return [words[code] if code >= 0 else None for code in self.codes.tolist()]
+
+    def tally(self) -> dict[str, int]:
+        rows = np.bincount(self.codes + 1, minlength=len(self.words) + 1)[1:].tolist()
+        return {word: count for word, count in zip(self.words, rows, strict=True) if count}
+
+
+Column = Sequence[object] | NDArray[np.generic] | Encoded  # a batch's cells, in any of the forms that they come in
+
+
+@dataclass(frozen=True, slots=True)
 class Values:
     """`count` is of all rows: it is the values, `missing`, `nans`, `infinities` and what is odd, together."""
 
@@ -61,7 +86,13 @@ class Values:
     odd: Mapping[str, int] = field(default_factory=dict)  # values of another type than the column's: type → rows
 
     @classmethod
-    def of(cls, kind: Kind, cells: Sequence[object]) -> Self:
+    def of(cls, kind: Kind, cells: Column) -> Self:
+        if isinstance(cells, np.ndarray):
+            return cls.of_array(kind, cells)
+        if isinstance(cells, Encoded):
+            if kind is not Kind.CATEGORY:
+                return cls.of(kind, cells.tolist())
+            return cls(kind, len(cells), words=cells.tally(), missing=int((cells.codes < 0).sum()))
         types = set(map(type, cells))
         missing = cells.count(None) if _NONE in types else 0
         if kind in NUMERIC:
