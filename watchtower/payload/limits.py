@@ -9,9 +9,10 @@ MAX_DEPTH: Final = 128
 MAX_COLUMNS: Final = 2_000
 # Parquet's usual row group is as large, and MLflow's and SageMaker's batch requests stay far below.
 MAX_ROWS: Final = 100_000
-# Rows with keys of their own are filled up with `None`: 300 kB of `{}` behind one row of 2,000 keys would be 200 million
-# cells. Four million are 32 MB for a moment, and 100,000 rows of 40 columns.
-MAX_CELLS: Final = 4_000_000
+# Values, before they are made: 16 MiB of `{},` are six million objects and 1.3 GB. And cells: rows with keys of their own
+# are filled up with `None`, so 300 kB of `{}` behind one row of 2,000 keys would be 200 million. A million values are
+# 90 MB at the most and for a moment, and 16 MiB of numbers that are printed with all their digits.
+MAX_CELLS: Final = 1_000_000
 # Nested objects are flattened to dotted names: long names nested in one another multiply.
 MAX_NAME: Final = 256
 # Of a decompressed body: 256 times what the journal keeps of one unless configured otherwise.

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from watchtower.payload.fault import Fault, PayloadError
-from watchtower.payload.limits import MAX_DEPTH
+from watchtower.payload.limits import MAX_CELLS, MAX_DEPTH
 
 # Integers beyond a signed 64-bit one fit neither numpy's nor Arrow's integers: they become floats.
 _LARGEST: Final = 2**63 - 1
@@ -30,6 +30,7 @@ _SPACE: Final = b" \t\r\n"
 
 def parsed(body: bytes) -> Any:
     """The document. Its depth is at most `MAX_DEPTH`, its integers fit 64 bits, its strings are valid Unicode."""
+    check_count(body)
     try:
         document = _decode(body)
     except RecursionError:
@@ -52,6 +53,12 @@ def parsed_if_json(body: bytes) -> Any:
         return parsed(body)
     except PayloadError:
         return None
+
+
+def check_count(body: bytes) -> None:
+    """Refuses more values than are read, before any is made: by the commas, which stand between them in every format."""
+    if len(body) > MAX_CELLS and body.count(b",") > MAX_CELLS:
+        raise PayloadError(Fault.TOO_MANY_CELLS, f"more than {MAX_CELLS} values")
 
 
 def as_text(body: bytes) -> str:
