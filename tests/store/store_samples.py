@@ -6,6 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from watchtower.clock import SECOND
 from watchtower.store.files import FOLDER, FileEntry
 from watchtower.store.query import Query
@@ -86,3 +88,12 @@ def entry(
 
 def columns_of(table: TableName) -> dict[str, Type]:
     return {column.name: column.type for column in SCHEMAS[table].columns}
+
+
+def flip_a_byte(path: Path, column: str) -> None:
+    """In the column's last page: what a disk does that forgets."""
+    group = pq.read_metadata(path).row_group(0)
+    (chunk,) = (group.column(at) for at in range(group.num_columns) if group.column(at).path_in_schema == column)
+    content = bytearray(path.read_bytes())
+    content[chunk.data_page_offset + chunk.total_compressed_size - 1] ^= 0x55
+    path.write_bytes(content)

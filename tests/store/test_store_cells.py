@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchtower.store import cells
@@ -63,6 +63,7 @@ def test_a_column_of_nothing_has_no_type() -> None:
 CELL = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()) | st.lists(st.floats())
 
 
+@settings(deadline=None)
 @given(st.lists(CELL | st.lists(CELL) | st.dictionaries(st.text(), CELL)))
 def test_no_cells_break_a_column(values: list[object]) -> None:
     array = cells.column(values)

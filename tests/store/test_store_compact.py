@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from store_samples import BEGAN, HOUR, entry, exchanges, rows
+from store_samples import BEGAN, HOUR, entry, exchanges, flip_a_byte, rows
 
 from watchtower.clock import SECOND
 from watchtower.store.compact import DamagedFileError, Merge, merge, plan
@@ -101,7 +101,7 @@ def test_a_damaged_file_is_named_and_nothing_is_written(damage: str, tmp_path: P
     elif damage == "gone":
         path.unlink()
     elif damage == "one byte":
-        path.write_bytes(path.read_bytes().replace(b"x", b"y", 1))
+        flip_a_byte(path, "in.b")
     else:
         path.write_bytes((tmp_path / files[0].path).read_bytes())
     with pytest.raises(DamagedFileError) as caught:

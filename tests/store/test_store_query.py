@@ -2,7 +2,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from store_samples import BEGAN, DAY, SETTINGS, asked, exchanges, keep_rows, opened
+from store_samples import BEGAN, DAY, SETTINGS, asked, exchanges, flip_a_byte, keep_rows, opened
 
 from watchtower.store.fault import StoreError, StoreFault
 from watchtower.store.files import FOLDER
@@ -133,6 +133,16 @@ def test_a_damaged_file_is_left_out_and_named(damage: str, tmp_path: Path) -> No
     with Query(tmp_path, SETTINGS) as query:
         assert query.left_out == (spoilt.path,)
         assert query.run(ALL).table().to_pylist() == [{"request_id": "2", "a": 2}]
+
+
+def test_a_byte_that_turned_is_found_by_who_verifies(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        (spoilt,) = keep_rows(store, 1, in_a=["x"])
+        keep_rows(store, 2, in_a=["y"])
+    flip_a_byte(tmp_path / FOLDER / spoilt.path, "in.a")
+    with Query(tmp_path, SETTINGS, verify=True) as query:
+        assert query.left_out == (spoilt.path,)
+        assert query.run(ALL).table().to_pylist() == [{"request_id": "2", "a": "y"}]
 
 
 def test_a_page_that_cannot_be_read_is_told(tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
 from collections.abc import Iterator
+from random import Random
 
 import duckdb
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from watchtower.store.statement import QueryError, admitted
 
@@ -116,17 +115,33 @@ def test_what_is_refused_is_told_why(sql: str, told: str, parser: duckdb.DuckDBP
         admitted(parser, sql)
 
 
-@given(
-    st.text()
-    | st.lists(st.sampled_from(["select", "1", "(", ")", "with", "x", "as", ";", "copy", "to", "'a'", "from"])).map(
-        " ".join
-    )
-)
-def test_any_text_is_let_through_or_refused_and_nothing_else(sql: str) -> None:
-    with duckdb.connect(":memory:") as connection:
+def test_any_text_is_let_through_or_refused_and_nothing_else(parser: duckdb.DuckDBPyConnection) -> None:
+    chance = Random(7)
+    words = [
+        "select",
+        "1",
+        "(",
+        ")",
+        "with",
+        "x",
+        "as",
+        ";",
+        "copy",
+        "to",
+        "'",
+        "from",
+        "--",
+        "/*",
+        "explain",
+        "\0",
+        "é",
+        '"',
+        "$1",
+    ]
+    for _ in range(500):
         try:
-            found = admitted(connection, sql)
+            found = admitted(parser, " ".join(chance.choices(words, k=chance.randint(0, 9))))
         except QueryError:
-            return
+            continue
 
-        assert "copy" not in found.split() or "'" in found
+        assert found.lower().split()[0] in {"select", "with", "from", "explain", "("}

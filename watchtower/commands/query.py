@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", metavar="N", type=_count, default=1000, help="rows of the table that are shown (1000)"
     )
+    parser.add_argument(
+        "--verify", action="store_true", help="leave out files of which a byte turned on the disk; slow"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object a row")
     form.add_argument("--csv", action="store_true", help="print CSV with a header")
@@ -50,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     since_ns = None if args.last is None else time.time_ns() - round(args.last * SECOND)
-    with Query(args.data_dir, StoreSettings(), since_ns) as query:
+    with Query(args.data_dir, StoreSettings(), since_ns=since_ns, verify=args.verify) as query:
         for path in query.left_out:
             sys.stderr.write(f"left out, for it is damaged or gone: {path}\n")
         try:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from watchtower.store.database import Access
 from watchtower.store.fault import StoreError, StoreFault
-from watchtower.store.files import FOLDER, FileEntry, is_sound
+from watchtower.store.files import FOLDER, FileEntry, is_intact, is_sound
 from watchtower.store.settings import StoreSettings
 from watchtower.store.state import State
 from watchtower.store.statement import QueryError, admitted
@@ -40,15 +40,23 @@ class Answer:
 
 
 class Query:
-    """A view of the store as it is now. `left_out` names files that are damaged or gone; the others are read."""
+    """A view of the store as it is now. `left_out` names files that are damaged or gone; the others are read.
 
-    def __init__(self, data_dir: Path, settings: StoreSettings, since_ns: int | None = None) -> None:
+    A file that was cut is known by its size. A byte that turned in the middle is not, unless `verify` has every page
+    read and compared with its sum, which takes about as long as a query over everything.
+    """
+
+    def __init__(
+        self, data_dir: Path, settings: StoreSettings, *, since_ns: int | None = None, verify: bool = False
+    ) -> None:
         folder = (data_dir / FOLDER).resolve()
         if any(sign in str(folder) for sign in "*?["):
             raise StoreError(StoreFault.IO_ERROR, f"{folder}: DuckDB takes *, ? and [ in a path for a pattern")
         with State(data_dir, Access.READ) as state:
             present = [entry for entry in state.files() if since_ns is None or entry.max_ns >= since_ns]
         sound = [entry for entry in present if is_sound(folder / entry.path, entry.bytes)]
+        if verify:
+            sound = [entry for entry in sound if is_intact(folder / entry.path)]
         self.left_out = tuple(sorted({entry.path for entry in present} - {entry.path for entry in sound}))
         self._connection = self._running = _connected(settings)
         with _translated():

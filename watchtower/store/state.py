@@ -13,6 +13,7 @@ from watchtower.journal.offsets import Offsets, Position
 from watchtower.store import manifest
 from watchtower.store.baselines import Baselines
 from watchtower.store.database import NAME, Access, Database
+from watchtower.store.documents import Documents
 from watchtower.store.files import FileEntry
 from watchtower.store.inbox import LabelInbox
 
@@ -25,6 +26,7 @@ class State:
         self._database = Database(data_dir / NAME, access)
         self.labels = LabelInbox(self._database)
         self.baselines = Baselines(self._database)
+        self._documents = Documents(self._database)
 
     def __enter__(self) -> Self:
         return self
@@ -89,10 +91,10 @@ class State:
         return self._values("SELECT name, value FROM blobs WHERE substr(name, 1, ?) = ? ORDER BY name", prefix)
 
     def document(self, key: str) -> bytes | None:
-        return self._value("SELECT value FROM documents WHERE key = ?", key)
+        return self._documents.get(key)
 
     def documents(self, prefix: str = "") -> dict[str, bytes]:
-        return self._values("SELECT key, value FROM documents WHERE substr(key, 1, ?) = ? ORDER BY key", prefix)
+        return self._documents.below(prefix)
 
     def files(self) -> list[FileEntry]:
         """The manifest."""

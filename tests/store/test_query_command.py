@@ -1,0 +1,136 @@
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from store_samples import keep_rows, opened
+
+from watchtower.commands import query
+from watchtower.store.fault import StoreError
+from watchtower.store.files import FOLDER
+
+Run = Callable[..., int]
+BOTH = 'select request_id, "in.a" as a from rows order by 1'
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """The command, beside a store of two rows."""
+    with opened(tmp_path) as store:
+        keep_rows(store, 1, 2, in_a=[1.5, None])
+
+    def _run(*arguments: str) -> int:
+        parser = argparse.ArgumentParser(allow_abbrev=False)
+        query.add_arguments(parser)
+        return query.main(parser.parse_args(["--data-dir", str(tmp_path), *arguments]))
+
+    return _run
+
+
+def test_a_table_is_printed_with_its_numbers_to_the_right(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    status = run(BOTH)
+
+    assert status == 0
+    assert capsys.readouterr().out == "request_id    a\n──────────  ───\n1           1.5\n2\n"
+
+
+def test_json_is_one_object_a_row(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--json", BOTH)
+    lines = capsys.readouterr().out.splitlines()
+
+    assert [json.loads(line) for line in lines] == [{"request_id": "1", "a": 1.5}, {"request_id": "2", "a": None}]
+
+
+def test_csv_has_a_header(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--csv", BOTH)
+
+    assert capsys.readouterr().out == "request_id,a\n1,1.5\n2,\n"
+
+
+def test_parquet_is_written_whole(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "out.parquet"
+    run("--parquet", str(path), BOTH)
+
+    assert pq.read_table(path).to_pydict() == {"request_id": ["1", "2"], "a": [1.5, None]}
+    assert capsys.readouterr().err == f"2 rows written to {path}\n"
+
+
+def test_parquet_that_cannot_be_written_leaves_nothing(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="No such file"):
+        run("--parquet", str(tmp_path / "nowhere/out.parquet"), BOTH)
+
+
+@pytest.mark.parametrize("sql", ["drop view rows", "selec", "select nothing", "select 1; select 2", ""])
+def test_sql_that_is_wrong_or_refused_is_status_2(sql: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    status = run(sql)
+    told = capsys.readouterr()
+
+    assert (status, told.out, bool(told.err)) == (2, "", True)
+
+
+def test_what_is_not_shown_is_counted(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--limit", "2", "select range as n from range(20000)")
+    told = capsys.readouterr()
+
+    assert told.out == "n\n─\n0\n1\n"
+    assert told.err == "19,998 more rows; --limit, --csv and --parquet show them\n"
+
+
+def test_a_plan_is_printed_as_it_is_drawn(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("explain select 1")
+
+    assert capsys.readouterr().out.startswith("╭─ Projection")
+
+
+def test_what_a_client_sent_cannot_steer_the_terminal(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run(r"select chr(27) || '[2J' || chr(10) || repeat('x', 100) as text")
+    line = capsys.readouterr().out.splitlines()[2]
+
+    assert (line[:10], line[-1], len(line)) == (r"\x1b[2J\nx", "…", 60)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("true", "true"),
+        ("[1, 2]", "[1,2]"),
+        ("{'a': 'b'}", '{"a":"b"}'),
+        ("'nan'::double", "nan"),
+        ("1e300::double", "1e+300"),
+        ("timestamptz '2026-01-02 03:04:05Z'", "2026-01-02 03:04:05Z"),
+        ("interval 90 second", "90s"),
+        ("interval '1 month 2 days'", "1mo 2d"),
+        ("1.10::decimal(9, 2)", "1.10"),
+        (r"'\xff'::blob", '"/w=="'),
+    ],
+)
+def test_a_value_of_any_type_is_shown(value: str, shown: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run(f"select {value} as v")
+
+    assert capsys.readouterr().out.splitlines()[2].strip() == shown
+
+
+def test_last_opens_only_files_of_that_time(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--last", "1h", "--csv", "select count(*) as n from rows")
+
+    assert capsys.readouterr().out == "n\n0\n"
+
+
+def test_a_file_that_is_left_out_is_named(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path,) = (tmp_path / FOLDER).rglob("*.parquet")
+    path.write_bytes(b"")
+    run("--csv", "select count(*) as n from rows")
+    told = capsys.readouterr()
+
+    assert told.out == "n\n0\n"
+    assert told.err == f"left out, for it is damaged or gone: {path.relative_to(tmp_path / FOLDER)}\n"
+
+
+@pytest.mark.parametrize("arguments", [["--last", "1"], ["--limit", "-1"], ["--json", "--csv"], []])
+def test_wrong_usage_is_status_2(arguments: list[str], run: Run) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(*arguments, *([BOTH] if arguments else []))
+
+    assert caught.value.code == 2
