@@ -170,6 +170,28 @@ def test_too_much_of_anything_is_named_as_what_it_is_too_much_of(name: str, rows
         assert outcome(ask, f'{{"{key}": {rows}}}'.encode(), Message(b"/", b"application/json", 200)) is fault
 
 
+@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("unit", [b"{},", b"1,", b"[],"])
+def test_a_million_values_of_almost_nothing_are_refused_before_they_are_made(name: str, unit: bytes) -> None:
+    body = b"[" + unit * 1_000_001 + b"1]"
+    for ask in sides(name):
+        assert outcome(ask, body, Message(b"/", b"application/json", 200)) is Fault.TOO_MANY_CELLS
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "line"),
+    [
+        ("sagemaker", b"text/csv", b"\n"),
+        ("sagemaker", b"text/csv", b"1\r"),
+        ("sagemaker", b"application/jsonlines", b"1\n"),
+        ("openai", b"text/event-stream", b"data:\n\n"),
+        ("openai", b"text/event-stream", b":\r\r"),
+    ],
+)
+def test_lines_of_almost_nothing_are_refused_before_they_are_made(name: str, kind: bytes, line: bytes) -> None:
+    assert outcome(made(name).answer, line * 300_001, Message(b"/", kind, 200)) is Fault.TOO_MANY_ROWS
+
+
 @pytest.mark.parametrize("name", ["v1", "mlflow", "sagemaker", "torchserve"])
 def test_numbers_that_json_or_64_bits_do_not_have_are_floats(name: str) -> None:
     body = b'{"instances": ' + ODD_NUMBERS + b"}"

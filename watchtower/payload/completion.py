@@ -14,9 +14,8 @@ from typing import Any, Final
 
 from watchtower.payload.events import events
 from watchtower.payload.fault import Fault, PayloadError
-from watchtower.payload.limits import MAX_ROWS
 from watchtower.payload.message import Decoded, Message
-from watchtower.payload.parse import check_count, parsed
+from watchtower.payload.parse import check_count, check_lines, parsed
 from watchtower.payload.rows import check_size
 from watchtower.record import NEVER
 from watchtower.table import EMPTY, Cell, Table
@@ -93,10 +92,9 @@ def streamed(body: bytes, message: Message, /) -> Decoded:
 
 def _read(body: bytes) -> _Stream:
     check_count(body)
+    check_lines(body)
     stream = _Stream()
     found = events(body)
-    if len(found.data) > MAX_ROWS:
-        raise PayloadError(Fault.TOO_MANY_ROWS, f"{len(found.data)} events, more than {MAX_ROWS}")
     for number, data in enumerate(found.data, 1):
         if data.strip() == _DONE:
             stream.is_done = True

@@ -9,6 +9,8 @@ MAX_DEPTH: Final = 128
 MAX_COLUMNS: Final = 2_000
 # Parquet's usual row group is as large, and MLflow's and SageMaker's batch requests stay far below.
 MAX_ROWS: Final = 100_000
+# An event of a stream has three lines at the most that count: its name, its data and its end.
+MAX_LINES: Final = 3 * MAX_ROWS
 # Values, before they are made: 16 MiB of `{},` are six million objects and 1.3 GB. And cells: rows with keys of their own
 # are filled up with `None`, so 300 kB of `{}` behind one row of 2,000 keys would be 200 million. A million values are
 # 90 MB at the most and for a moment, and 16 MiB of numbers that are printed with all their digits.

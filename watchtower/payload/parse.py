@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from watchtower.payload.fault import Fault, PayloadError
-from watchtower.payload.limits import MAX_CELLS, MAX_DEPTH
+from watchtower.payload.limits import MAX_CELLS, MAX_DEPTH, MAX_LINES
 
 # Integers beyond a signed 64-bit one fit neither numpy's nor Arrow's integers: they become floats.
 _LARGEST: Final = 2**63 - 1
@@ -59,6 +59,12 @@ def check_count(body: bytes) -> None:
     """Refuses more values than are read, before any is made: by the commas, which stand between them in every format."""
     if len(body) > MAX_CELLS and body.count(b",") > MAX_CELLS:
         raise PayloadError(Fault.TOO_MANY_CELLS, f"more than {MAX_CELLS} values")
+
+
+def check_lines(body: bytes) -> None:
+    """The same for lines. Blank ones count, too, for they are made before they are seen to be blank."""
+    if len(body) > MAX_LINES and max(body.count(b"\n"), body.count(b"\r")) > MAX_LINES:
+        raise PayloadError(Fault.TOO_MANY_ROWS, f"more than {MAX_LINES} lines")
 
 
 def as_text(body: bytes) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from watchtower.payload.fault import Fault, PayloadError
 from watchtower.payload.limits import MAX_COLUMNS, MAX_ROWS
-from watchtower.payload.parse import as_text, check_count, parsed
+from watchtower.payload.parse import as_text, check_count, check_lines, parsed
 from watchtower.payload.rows import check_size, list_rows, named
 from watchtower.table import EMPTY, Cell, Table
 
@@ -21,7 +21,7 @@ _LONG_INTEGER: Final = 19  # digits that may not fit 64 bits: such a number stay
 def csv_rows(body: bytes) -> list[list[Cell]]:
     """Every line that is not blank. They may differ in length: whoever asks says whether they may."""
     check_count(body)
-    _check_lines(body)
+    check_lines(body)
     rows: list[list[Cell]] = []
     # Without strict, a quote that is never closed would silently swallow what follows it.
     reader = csv.reader(_lines(as_text(body)), strict=True)
@@ -68,12 +68,6 @@ def _lines(text: str) -> Iterator[str]:
     return (f"{line}\n" for line in text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n"))
 
 
-def _check_lines(body: bytes) -> None:
-    """Blank lines count, too: they would have to be made to be seen. Twice as many, for some end theirs with CR LF LF."""
-    if max(body.count(b"\n"), body.count(b"\r")) > 2 * MAX_ROWS:
-        raise PayloadError(Fault.TOO_MANY_ROWS, f"more than {2 * MAX_ROWS} lines")
-
-
 def has_header(body: bytes) -> bool:
     """Whether the first line is of names: none of them a number, none missing, none twice, and a line follows."""
     first, _, second = body[:_HEAD].partition(b"\n")
@@ -86,7 +80,7 @@ def has_header(body: bytes) -> bool:
 def json_lines(body: bytes) -> list[Any]:
     """A document a line."""
     check_count(body)
-    _check_lines(body)
+    check_lines(body)
     lines = [line for line in body.split(b"\n") if line.strip()]
     if not lines:
         raise PayloadError(Fault.EMPTY)
