@@ -37,7 +37,7 @@ VERSION: Final = 1
 # Fractions from nearly all down to a millionth: a factor 2 from the best costs a sixth of the growth at most, and the
 # smallest serves some 10^12 values. Larger bets get more of the capital, for they decide early; none gets under 1/80.
 BETS: Final[Array] = np.concatenate(([0.99], 0.5 ** np.arange(1, 20)))
-_LOG_WEIGHTS: Final[Array] = np.log(1 / np.arange(1.0, len(BETS) + 1) / (1 / np.arange(1.0, len(BETS) + 1)).sum())
+LOG_WEIGHTS: Final[Array] = np.log(1 / np.arange(1.0, len(BETS) + 1) / (1 / np.arange(1.0, len(BETS) + 1)).sum())
 _HALVINGS: Final = 40
 _MOST: Final = 1e7  # times as many values as there are: beyond it, "how many more" is not a number that helps
 
@@ -151,7 +151,7 @@ def _log_capital(counts: Array, distances: Array, m: float) -> float:
 
 
 def _mixed(logs: Any) -> float:
-    terms = logs + _LOG_WEIGHTS
+    terms = logs + LOG_WEIGHTS
     largest = float(terms.max())
     return largest + math.log(float(np.exp(terms - largest).sum()))
 
