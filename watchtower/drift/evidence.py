@@ -159,10 +159,10 @@ class EDetectors:
         e = np.exp(np.minimum(log_e, _LARGEST))
         self.evidence = np.minimum(e * (self.evidence + starts[:, None]), np.exp(_LARGEST))
         is_new = self.opens <= 0
-        self.since = np.where(is_new, at_ns, self.since)
-        self.opens = np.where(is_new, 0.0, self.opens) + log_e
-        self.rows = np.where(is_new, 0.0, self.rows) + rows[:, None]
-        self.sums = np.where(is_new, 0.0, self.sums) + sums[:, None]
+        np.copyto(self.since, at_ns, where=is_new)
+        for own, more in ((self.opens, log_e), (self.rows, rows[:, None]), (self.sums, sums[:, None])):
+            np.copyto(own, 0.0, where=is_new)
+            np.add(own, more, out=own)
 
     def reset(self, which: NDArray[np.bool_]) -> None:
         for each in (self.evidence, self.opens, self.rows, self.sums):

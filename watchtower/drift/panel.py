@@ -93,8 +93,10 @@ class Panel:
         against = reference or self._reference
         if against.layout != self._layout:
             raise ValueError("a reference with other columns or bins: rebase the panel")
+        if not self._reference.columns:
+            return []
         flat, rows = self._flat(counts)
-        if not rows.any() or not self._reference.columns:
+        if not rows.any():
             return []
         asked_rows = rows[against.column_of]
         bets = against.on_drift
@@ -117,10 +119,11 @@ class Panel:
             if len(part) != size:
                 raise ValueError(f"{column.name}: {len(part)} counts for {size} bins")
             parts.append(part)
-        rows = np.array([part.sum() for part in parts])
+        flat = np.concatenate(parts)
+        rows = np.add.reduceat(flat, self._reference.offsets)
         each = 1 / self._settings.rows_per_observation
         scale = np.minimum(each, self._settings.rows_per_window / np.maximum(rows, 1.0))
-        return np.concatenate([*parts, np.zeros(0)]) * np.repeat(scale, self._reference.sizes), rows * scale
+        return flat * np.repeat(scale, self._reference.sizes), rows * scale
 
     def _of_questions(self) -> Floats:
         weighted: Floats = self._drift.evidence.mean(axis=1) * self._reference.weights

@@ -39,7 +39,11 @@ class Reference:
         self.first_of = np.searchsorted(self.column_of, np.arange(len(asked)))
         self.weights = np.array([question.weight for question in self.questions])
         self.slots = {column.name: slot for slot, column in enumerate(self.columns)}
-        self.sizes = tuple(len(column.counts) for column in self.columns)
+        self.sizes = np.array([len(column.counts) for column in self.columns], dtype=np.intp)
+        self.offsets = np.cumsum(self.sizes) - self.sizes
+        # The same for references whose evidence may be summed together: equal columns and bins.
+        told = [(column.name, column.labels, column.roles, column.is_ordered) for column in self.columns]
+        self.layout = zlib.crc32(msgspec.msgpack.encode(told))
         self._compile(settings)
 
     @classmethod
@@ -48,7 +52,7 @@ class Reference:
         return cls([column(name, each, counts[name]) for name, each in bins.items() if name in counts], settings)
 
     def _compile(self, settings: DetectionSettings) -> None:
-        scores = _scores(self.questions, self.column_of, self.sizes)
+        scores = _scores(self.questions, self.column_of, self.offsets)
         # An hour without rows keeps its place among the others; what is known from one row allows nearly everything.
         rows = np.array([max(column.rows, 1.0) for column in self.columns])
         shares = [column.counts / own for column, own in zip(self.columns, rows, strict=True)]
@@ -58,15 +62,8 @@ class Reference:
         self.on_drift = Bets.on_drift(scores, self.null)
         self.on_return = Bets.on_return(scores, self.null)
 
-    @property
-    def layout(self) -> int:
-        """The same for references whose evidence may be summed together: equal columns and bins."""
-        told = [(column.name, column.labels, column.roles, column.is_ordered) for column in self.columns]
-        return zlib.crc32(msgspec.msgpack.encode(told))
 
-
-def _scores(asked: Sequence[Question], column_of: NDArray[np.intp], sizes: Sequence[int]) -> Scores:
-    offsets = np.concatenate(([0], np.cumsum(sizes, dtype=np.intp)))
+def _scores(asked: Sequence[Question], column_of: NDArray[np.intp], offsets: NDArray[np.intp]) -> Scores:
     lengths = [len(question.bins) for question in asked]
     bins = [offsets[slot] + index for slot, each in zip(column_of, asked, strict=True) for index in each.bins]
     return Scores(
