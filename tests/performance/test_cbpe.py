@@ -48,13 +48,13 @@ def estimated(predicted: NDArray[np.int64], scores: NDArray[np.float64], calibra
 @pytest.mark.parametrize("metric", METRICS)
 def test_scores_that_mean_what_they_say_need_no_labels(metric: str) -> None:
     random = np.random.default_rng(3)
-    scores = random.random(200_000)
-    labels, predicted = (random.random(200_000) < scores).astype(int), (scores >= 0.5).astype(int)
+    scores = random.random(40_000)
+    labels, predicted = (random.random(40_000) < scores).astype(int), (scores >= 0.5).astype(int)
 
     found = getattr(estimated(predicted, scores, UNFITTED), metric)
 
     realised = getattr(labelled(labels, predicted, scores), metric).value
-    assert found.value == pytest.approx(realised, abs=0.005)
+    assert found.value == pytest.approx(realised, abs=0.01)
     assert (found.low, found.high) == (None, None)
 
 
@@ -102,6 +102,7 @@ def test_the_isotonic_curve_is_scikit_learns() -> None:
     assert np.abs(found - expected).max() < 1e-12
 
 
+@pytest.mark.slow
 def test_the_sigmoid_is_scikit_learns_logistic_regression_on_the_log_odds() -> None:
     labels, _, scores = drawn(np.random.default_rng(1), 20_000)
     logits = np.log(MIDDLES) - np.log1p(-MIDDLES)
@@ -140,6 +141,7 @@ def of_three(random: Random, rows: int) -> tuple[NDArray[np.int64], NDArray[np.i
     return labels, chances.argmax(axis=1), chances
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", METRICS)
 def test_more_classes_are_estimated_one_against_the_rest(metric: str) -> None:
     random = np.random.default_rng(4)

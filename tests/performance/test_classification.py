@@ -287,6 +287,7 @@ def test_what_is_merged_equals_the_whole(one: list[Any], other: list[Any]) -> No
     assert summary(merged) == pytest.approx(summary(whole), abs=1e-9)
 
 
+@pytest.mark.slow
 @given(rows, rows)
 def test_what_is_restored_goes_on_as_if_it_had_never_stopped(before: list[Any], after: list[Any]) -> None:
     kept = counted(before)
