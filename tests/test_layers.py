@@ -50,6 +50,8 @@ LEVELS = (
     ("watchtower/analyst_plan.py", 4),
     ("watchtower/analyst_assembly.py", 4),
     ("watchtower/analyst_cells.py", 4),
+    ("watchtower/analyst_assembly.py", 4),
+    ("watchtower/analyst_cells.py", 4),
     ("watchtower/demo.py", 4),
     ("watchtower/__main__.py", 5),
     ("watchtower/cli.py", 5),

@@ -113,6 +113,7 @@ class _Sidecar:
             token=settings.token,
             metrics_directory=self._metrics_dir,
             routes_file=self._data_dir / "routes.json",
+            data_dir=self._data_dir,
             endpoints=lambda: [_view(endpoint) for endpoint in self._config.endpoints],
             workers=self._supervisor.workers,
             last_reload=lambda: self._supervisor.last_reload,

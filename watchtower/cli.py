@@ -28,6 +28,7 @@ COMMANDS: Final = (
     Command("demo", "watchtower.commands.demo", "run it beside two small models, and say what to try"),
     Command("check-config", "watchtower.commands.check_config", "list every mistake in a configuration"),
     Command("journal", "watchtower.commands.journal", "look at what was recorded: stat, tail"),
+    Command("query", "watchtower.commands.query", "ask the store by SQL"),
     Command("openapi", "watchtower.commands.openapi", "print the admin API's OpenAPI document"),
 )
 

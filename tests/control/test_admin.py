@@ -1,73 +1,24 @@
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
+from admin_client import parts_in, serving
 from aiohttp import web
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from watchtower.address import Address
-from watchtower.control.admin import AdminParts, admin_app, bind_admin, start_admin
+from watchtower.control.admin import admin_app, bind_admin, start_admin
 from watchtower.control.generation import WorkerStatus
 from watchtower.control.openapi import OPERATIONS, openapi
-from watchtower.control.supervisor import ReloadStatus
-from watchtower.control.views import EndpointView, MatchView, MirrorView, VariantView
 from watchtower.control.worker_process import WorkerState
 from watchtower.errors import StartError
 from watchtower.metrics.catalogue import JOURNAL_BYTES, REQUEST_OUTCOMES, SHADOW_OUTCOMES
 from watchtower.metrics.cells import Cells
 from watchtower.units import Secret
 
-CHURN = EndpointView(
-    name="churn",
-    match=MatchView(host="*", path="/"),
-    variants=[
-        VariantView(name="blue", url="http://127.0.0.1:8000", weight=95.0),
-        VariantView(name="green", url="http://127.0.0.1:8002", weight=5.0),
-    ],
-    shadows=[MirrorView(name="v2", url="http://127.0.0.1:8001")],
-)
 WEIGHTS = "/api/v1/endpoints/churn/weights"
-
-
-def parts_in(directory: Path, token: Secret | None = None) -> AdminParts:
-    return AdminParts(
-        token=token,
-        metrics_directory=directory,
-        routes_file=directory / "routes.json",
-        endpoints=lambda: [CHURN],
-        workers=lambda: [WorkerStatus(1, 1, WorkerState.READY, 2, 7, None)],
-        last_reload=lambda: ReloadStatus(12.0, False, ("a mistake",)),
-        is_draining=lambda: False,
-        take_census=lambda: None,
-    )
-
-
-class Client:
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
-
-    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, str, Any]:
-        """Status, content type, and the body: decoded when it is JSON."""
-        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        async with self._session.request(method, path, data=data, headers=headers) as answer:
-            text = await answer.text()
-            kind = answer.content_type
-            return answer.status, kind, json.loads(text) if kind.endswith("json") and text else text
-
-
-@asynccontextmanager
-async def serving(parts: AdminParts) -> AsyncIterator[Client]:
-    runner = await start_admin(admin_app(parts), bind_admin(Address("127.0.0.1", 0)))
-    host, port = runner.addresses[0][:2]
-    async with aiohttp.ClientSession(f"http://{host}:{port}") as session:
-        yield Client(session)
-    await runner.cleanup()
 
 
 async def test_it_is_alive(tmp_path: Path) -> None:
@@ -219,7 +170,7 @@ async def test_a_failure_of_ours_tells_its_client_nothing_of_it(
 async def test_with_a_token_only_health_is_told_without_it(tmp_path: Path) -> None:
     async with serving(parts_in(tmp_path, Secret("sesame"))) as client:
         statuses = {
-            operation.name: (await client.ask(operation.method, operation.path.format(name="churn")))[0]
+            operation.name: (await client.ask(operation.method, operation.path.format(name="churn", shadow="v2")))[0]
             for operation in OPERATIONS
         }
 

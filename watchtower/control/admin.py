@@ -15,7 +15,9 @@ from aiohttp.typedefs import Middleware
 
 from watchtower.address import Address
 from watchtower.control.access import refusal
+from watchtower.control.analysis import AnalysisHandlers
 from watchtower.control.analyst_keeper import AnalystStatus
+from watchtower.control.answers import endpoint_of, json_answer, problem_answer
 from watchtower.control.generation import WorkerStatus
 from watchtower.control.openapi import OPERATIONS, openapi
 from watchtower.control.readiness import ProbeTarget, Unreachable, probe, readiness
@@ -51,6 +53,7 @@ class AdminParts:
     token: Secret | None
     metrics_directory: Path
     routes_file: Path
+    data_dir: Path
     endpoints: Callable[[], Sequence[EndpointView]]  # with the configuration's weights
     workers: Callable[[], Sequence[WorkerStatus]]
     last_reload: Callable[[], ReloadStatus | None]
@@ -63,9 +66,11 @@ class AdminParts:
 
 def admin_app(parts: AdminParts) -> web.Application:
     app = web.Application(middlewares=[_guard(parts.token)], client_max_size=MAX_BODY)
-    handlers = _Handlers(parts)
+    holders = (_Handlers(parts), AnalysisHandlers(parts.data_dir, parts.endpoints, parts.analyst))
     for operation in OPERATIONS:
-        handler: Handler = getattr(handlers, operation.name)
+        handler: Handler = next(
+            getattr(holder, operation.name) for holder in holders if hasattr(holder, operation.name)
+        )
         app.router.add_route(operation.method, operation.path, handler)
         if operation.method == "GET":
             app.router.add_route("HEAD", operation.path, handler)
@@ -103,13 +108,13 @@ class _Handlers:
         self._document = msgspec.json.encode(openapi())
 
     async def health(self, _: web.Request) -> web.Response:
-        return _json(Health())
+        return json_answer(Health())
 
     async def readiness(self, _: web.Request) -> web.Response:
         targets = self._parts.probe_targets()
         found = await self._probe(targets)
         ready = readiness(self._parts.workers(), targets, found, is_draining=self._parts.is_draining())
-        return _json(ready, 200 if ready.is_ready else 503)
+        return json_answer(ready, 200 if ready.is_ready else 503)
 
     async def metrics(self, request: web.Request) -> web.Response:
         self._parts.take_census()
@@ -126,16 +131,16 @@ class _Handlers:
             uptime=time.monotonic() - self._started,
             is_draining=self._parts.is_draining(),
         )
-        return _json(found)
+        return json_answer(found)
 
     async def endpoints(self, _: web.Request) -> web.Response:
-        return _json(Endpoints(endpoints=[self._with_current(endpoint) for endpoint in self._parts.endpoints()]))
+        return json_answer(Endpoints(endpoints=[self._with_current(endpoint) for endpoint in self._parts.endpoints()]))
 
     async def weights(self, request: web.Request) -> web.Response:
-        return _json(self._weights_of(self._endpoint(request)))
+        return json_answer(self._weights_of(endpoint_of(request, self._parts.endpoints())))
 
     async def change_weights(self, request: web.Request) -> web.Response:
-        endpoint = self._endpoint(request)
+        endpoint = endpoint_of(request, self._parts.endpoints())
         try:
             change = read_change(await request.read())
             async with self._changing:
@@ -145,7 +150,7 @@ class _Handlers:
         except OSError as error:
             logger.error("changed weights cannot be kept", extra={"error": str(error)})  # noqa: TRY400  the disk's fault
             raise web.HTTPInternalServerError(text=f"The weights cannot be kept: {error.strerror}.") from error
-        return _json(self._weights_of(endpoint))
+        return json_answer(self._weights_of(endpoint))
 
     async def document(self, _: web.Request) -> web.Response:
         return web.Response(body=self._document, content_type="application/json")
@@ -164,13 +169,6 @@ class _Handlers:
                 self._probed_at = time.monotonic()
             return self._unreachable if targets else []
 
-    def _endpoint(self, request: web.Request) -> EndpointView:
-        name = request.match_info["name"]
-        for endpoint in self._parts.endpoints():
-            if endpoint.name == name:
-                return endpoint
-        raise web.HTTPNotFound(text="No endpoint has this name.")
-
     def _weights_of(self, endpoint: EndpointView) -> WeightsView:
         self._overrides.look()
         configured = endpoint.weights()
@@ -188,15 +186,15 @@ def _guard(token: Secret | None) -> Middleware:
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         authorization = request.headers.get("Authorization", "")
         if refused := refusal(request.method, request.path, request.headers.get("Host", ""), authorization, token):
-            return _problem(refused, {"WWW-Authenticate": "Bearer"} if refused.status == 401 else {})
+            return problem_answer(refused, {"WWW-Authenticate": "Bearer"} if refused.status == 401 else {})
         try:
             return await handler(request)
         except web.HTTPException as error:
             kept = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-            return _problem(Problem(title=error.reason, status=error.status, detail=_detail(error)), kept)
+            return problem_answer(Problem(title=error.reason, status=error.status, detail=_detail(error)), kept)
         except Exception:  # one request's failure must not be told to its client, nor end the others
             logger.exception("an admin request failed", extra={"operation": request.path})
-            return _problem(Problem(title="Internal Server Error", status=500, detail="The log says why."), {})
+            return problem_answer(Problem(title="Internal Server Error", status=500, detail="The log says why."), {})
 
     return guard
 
@@ -208,12 +206,3 @@ def _detail(error: web.HTTPException) -> str:
     if error.text == f"{error.status}: {error.reason}":
         return "Nothing is at this path; /openapi.json lists what there is."
     return error.text or error.reason
-
-
-def _json(answer: msgspec.Struct, status_code: int = 200) -> web.Response:
-    return web.Response(body=msgspec.json.encode(answer), status=status_code, content_type="application/json")
-
-
-def _problem(problem: Problem, headers: dict[str, str]) -> web.Response:
-    body = msgspec.json.encode(problem)
-    return web.Response(body=body, status=problem.status, content_type="application/problem+json", headers=headers)

@@ -1,5 +1,6 @@
 """The admin API's operations, in one table, and the OpenAPI 3.1 document made of it and of the types in `views`."""
 
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -7,9 +8,13 @@ from typing import Any, Final
 import msgspec
 
 from watchtower import __version__
+from watchtower.analyst import documents
 from watchtower.control.views import (
     Endpoints,
     Health,
+    LabelSent,
+    LabelsRefused,
+    LabelsTaken,
     Problem,
     Readiness,
     Status,
@@ -18,6 +23,7 @@ from watchtower.control.views import (
 )
 
 _REFERENCE: Final = "#/components/schemas/{name}"
+_IN_PATH: Final = re.compile(r"\{(\w+)\}")
 _TEXT: Final = {
     "text/plain": {"schema": {"type": "string"}},
     "application/openmetrics-text": {"schema": {"type": "string"}},
@@ -33,6 +39,8 @@ class Operation:
     summary: str
     answer: type[msgspec.Struct] | None = None
     asked: type[msgspec.Struct] | None = None
+    asks_for_many: bool = False  # one of them, or a list
+    refusal: type[Problem] = Problem  # what a 400 is told with
     not_ready: bool = False  # answers 503 with the same type
     problems: tuple[int, ...] = ()
     is_open: bool = False  # without a token
@@ -75,6 +83,65 @@ OPERATIONS: Final = (
         WeightsChange,
         problems=(400, 403, 404, 413, 500),
     ),
+    Operation(
+        "analysis",
+        "GET",
+        "/api/v1/endpoints/{name}/analysis",
+        "How far the analyst is with an endpoint, by which protocol it reads its bodies, and which it could not read.",
+        documents.AnalysisView,
+        problems=(404, 503),
+    ),
+    Operation(
+        "drift",
+        "GET",
+        "/api/v1/endpoints/{name}/drift",
+        "How the traffic of now differs from the baseline, with the alarms that stand.",
+        documents.DriftView,
+        problems=(404, 503),
+    ),
+    Operation(
+        "baseline",
+        "GET",
+        "/api/v1/endpoints/{name}/baseline",
+        "The baseline in force, or what it waits for.",
+        documents.BaselineView,
+        problems=(404, 503),
+    ),
+    Operation(
+        "schema",
+        "GET",
+        "/api/v1/endpoints/{name}/schema",
+        "The columns that requests and answers were decoded to.",
+        documents.SchemaView,
+        problems=(404, 503),
+    ),
+    Operation(
+        "performance",
+        "GET",
+        "/api/v1/endpoints/{name}/performance",
+        "How good the answers are, by the labels that have come, and estimated without.",
+        documents.PerformanceView,
+        problems=(404, 503),
+    ),
+    Operation(
+        "shadow",
+        "GET",
+        "/api/v1/endpoints/{name}/shadows/{shadow}",
+        "A shadow's answers beside the primary's: the verdict on each budget, the differences, the worst pairs.",
+        documents.ShadowView,
+        problems=(404, 503),
+    ),
+    Operation(
+        "add_labels",
+        "POST",
+        "/api/v1/labels",
+        "Takes what was true of rows that were asked about, one label or a list: all of them or, with a mistake, none.",
+        LabelsTaken,
+        LabelSent,
+        asks_for_many=True,
+        refusal=LabelsRefused,
+        problems=(400, 403, 409, 413, 503),
+    ),
     Operation("document", "GET", "/openapi.json", "This document."),
 )
 
@@ -84,7 +151,8 @@ def openapi() -> dict[str, Any]:
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation)
     types = [kind for operation in OPERATIONS for kind in (operation.answer, operation.asked) if kind]
-    _, schemas = msgspec.json.schema_components([*types, Problem], ref_template=_REFERENCE)
+    refusals = {operation.refusal for operation in OPERATIONS} - {Problem}
+    _, schemas = msgspec.json.schema_components([*types, Problem, *refusals], ref_template=_REFERENCE)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -102,13 +170,18 @@ def _described(operation: Operation) -> dict[str, Any]:
     if operation.not_ready:
         responses["503"] = {"description": "Not ready.", "content": _content(operation)}
     for status in operation.problems if operation.is_open else (401, *operation.problems):
-        problem = {"application/problem+json": {"schema": _reference(Problem)}}
+        told = operation.refusal if status == HTTPStatus.BAD_REQUEST else Problem
+        problem = {"application/problem+json": {"schema": _reference(told)}}
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}
     described: dict[str, Any] = {"operationId": operation.name, "summary": operation.summary, "responses": responses}
-    if "{name}" in operation.path:
-        described["parameters"] = [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
+    if names := _IN_PATH.findall(operation.path):
+        described["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+        ]
     if operation.asked:
-        body = {"application/json": {"schema": _reference(operation.asked)}}
+        one: dict[str, Any] = dict(_reference(operation.asked))
+        many = {"oneOf": [one, {"type": "array", "items": one}]}
+        body = {"application/json": {"schema": many if operation.asks_for_many else one}}
         described["requestBody"] = {"required": True, "content": body}
     # An empty requirement beside the token's: it is needed only where one is configured.
     described["security"] = [] if operation.is_open else [{"token": []}, {}]

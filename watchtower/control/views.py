@@ -16,6 +16,36 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class LabelMistake(msgspec.Struct, frozen=True, kw_only=True):
+    index: int  # in the list that was sent, from 0
+    reason: str
+    message: str
+
+
+class LabelsRefused(Problem, frozen=True, kw_only=True):
+    """What is wrong with labels, each with its place; none was taken."""
+
+    mistakes: list[LabelMistake]  # the first hundred
+
+
+class LabelsTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of labels; sending them again is safe."""
+
+    accepted: int  # new
+    updated: int  # another value for a row that had a label
+    unchanged: int  # the same value again
+    outdated: int  # another value that is older than the one that is there
+
+
+class LabelSent(msgspec.Struct, frozen=True, kw_only=True):
+    """What was true of one row of one request."""
+
+    request_id: str
+    value: bool | int | float | str
+    row: int = 0  # within the request, from 0
+    time: float | str | None = None  # when it became known: seconds since 1970 or RFC 3339; without it, now
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     status: str = "alive"
 
