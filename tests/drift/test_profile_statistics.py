@@ -73,6 +73,18 @@ def test_quantiles_of_many_merged_windows_are_within_the_promised_rank() -> None
     assert np.abs(ranks - shares).max() <= 1.5 * RANK_ERROR  # nineteen of them at once
 
 
+@pytest.mark.parametrize("size", [4_095, 4_096, 4_097, 50_001])
+def test_quantiles_of_one_large_batch_are_too(size: int) -> None:
+    numbers = np.sort(np.random.default_rng(size).lognormal(size=size))
+    quantiles, shares = Quantiles(), np.linspace(0.05, 0.95, 19)
+    quantiles.update(numbers)
+
+    ranks = np.searchsorted(numbers, quantiles.quantiles(shares)) / size
+
+    assert np.abs(ranks - shares).max() <= 1.5 * RANK_ERROR
+    assert quantiles.count == size
+
+
 def test_an_origin_keeps_the_decimals_of_large_numbers() -> None:
     quantiles = Quantiles(origin=1.7e9)
     quantiles.update(np.array([1.7e9 + 0.125, 1.7e9 + 0.25]))

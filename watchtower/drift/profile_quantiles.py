@@ -1,4 +1,4 @@
-from typing import Final
+from typing import Any, Final
 
 import datasketches  # type: ignore[import-untyped]
 import numpy as np
@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 SIZE: Final = 160
 RANK_ERROR: Final = 0.0165  # of one quantile, with 99 % confidence (datasketches' own bound for this size)
+SPREAD: Final = 4096
 
 _LARGEST: Final = float(np.finfo(np.float32).max)
 
@@ -26,11 +27,19 @@ class Quantiles:
         sketch = datasketches.kll_floats_sketch
         self._sketch = sketch.deserialize(state) if state else sketch(SIZE)
 
-    def update(self, numbers: NDArray[np.float64]) -> None:
-        if len(numbers):
-            with np.errstate(over="ignore"):
-                relative = numbers - self.origin
-            self._sketch.update(np.clip(relative, -_LARGEST, _LARGEST).astype(np.float32))
+    def update(self, ordered: NDArray[np.float64]) -> None:
+        """Of finite numbers in ascending order.
+
+        Of a large batch every 2ᶜ-th number stands for so many, which being in order moves no rank by more than a
+        four-thousandth of the batch, and costs a tenth of the time.
+        """
+        doublings = (len(ordered) // SPREAD).bit_length()
+        whole = len(ordered) >> doublings << doublings if doublings else 0
+        if whole:
+            middle_ones = ordered[(1 << doublings) // 2 : whole : 1 << doublings]
+            self._sketch.merge(_standing_for(self._single(middle_ones), doublings))
+        if whole < len(ordered):
+            self._sketch.update(self._single(ordered[whole:]))
 
     def merge(self, other: "Quantiles") -> None:
         if other.origin != self.origin:
@@ -58,3 +67,19 @@ class Quantiles:
         kept = list(self._sketch)
         values = np.fromiter((value for value, _ in kept), np.float64, len(kept))
         return values + self.origin, np.fromiter((weight for _, weight in kept), np.float64, len(kept))
+
+    def _single(self, numbers: NDArray[np.float64]) -> NDArray[np.float32]:
+        with np.errstate(over="ignore"):
+            relative = numbers - self.origin
+        return np.clip(relative, -_LARGEST, _LARGEST).astype(np.float32)
+
+
+def _standing_for(numbers: NDArray[np.float32], doublings: int) -> Any:
+    sketch = datasketches.kll_floats_sketch(SIZE)
+    sketch.update(numbers)
+    for _ in range(doublings):
+        twice = datasketches.kll_floats_sketch(SIZE)
+        twice.merge(sketch)
+        twice.merge(sketch)
+        sketch = twice
+    return sketch
