@@ -38,7 +38,7 @@ VERSION: Final = 1
 # smallest serves some 10^12 values. Larger bets get more of the capital, for they decide early; none gets under 1/80.
 BETS: Final[Array] = np.concatenate(([0.99], 0.5 ** np.arange(1, 20)))
 LOG_WEIGHTS: Final[Array] = np.log(1 / np.arange(1.0, len(BETS) + 1) / (1 / np.arange(1.0, len(BETS) + 1)).sum())
-_HALVINGS: Final = 40
+_HALVINGS: Final = 30
 _MOST: Final = 1e7  # times as many values as there are: beyond it, "how many more" is not a number that helps
 
 SHARES: Final[Array] = np.array([0.0, 1.0])
