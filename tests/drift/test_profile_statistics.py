@@ -104,11 +104,17 @@ def test_quantiles_of_other_origins_are_not_joined() -> None:
         Quantiles(1.0).merge(Quantiles(2.0))
 
 
-def test_what_a_sketch_keeps_weighs_as_much_as_all() -> None:
-    quantiles = Quantiles()
-    quantiles.update(np.arange(10_000.0))
+@pytest.mark.parametrize("size", [0, 1, 100, 3_000, 10_000])
+def test_what_a_sketch_keeps_weighs_as_much_as_all(size: int) -> None:
+    quantiles, other = Quantiles(), Quantiles()
+    quantiles.update(np.arange(float(size)))
+    other.update(np.arange(float(size)))
+    quantiles.merge(other)
 
-    assert quantiles.weighted()[1].sum() == 10_000
+    values, weights = quantiles.weighted()
+
+    assert (weights.sum(), len(values)) == (2 * size, len(weights))
+    assert size == 0 or np.average(values, weights=weights) == pytest.approx((size - 1) / 2, rel=0.02)
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 50), max_size=8), max_size=6))

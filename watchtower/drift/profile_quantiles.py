@@ -64,9 +64,12 @@ class Quantiles:
 
     def weighted(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What the sketch keeps, and how many numbers each stands for: as a weighted sample."""
-        kept = list(self._sketch)
-        values = np.fromiter((value for value, _ in kept), np.float64, len(kept))
-        return values + self.origin, np.fromiter((weight for _, weight in kept), np.float64, len(kept))
+        kept = np.unique(np.fromiter((value for value, _ in self._sketch), np.float32))
+        if not len(kept):
+            return np.empty(0), np.empty(0)
+        # The iterator's own weights are wrong (datasketches 5.2) where a merge has left the lowest level empty.
+        up_to = np.rint(np.asarray(self._sketch.get_cdf(kept, True), np.float64)[:-1] * self.count)
+        return kept.astype(np.float64) + self.origin, np.diff(up_to, prepend=0)
 
     def _single(self, numbers: NDArray[np.float64]) -> NDArray[np.float32]:
         with np.errstate(over="ignore"):
