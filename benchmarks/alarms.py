@@ -115,7 +115,7 @@ def measure(pace: Pace, _: Sequence[Peer], folder: Path) -> Part:
     delays = [_delay(name, change, rows, repeats) for name, change in CHANGES.items() for rows in REFERENCES]
     clears = [_clearing(rows, repeats) for rows in REFERENCES]
     together = alarms_together.measure(windows, 3 if is_quick else 11)
-    peers = alarms_of_peers.run(2 if is_quick else 40, folder)
+    peers = alarms_of_peers.run(2 if is_quick else 25, folder)
     tables = [_quiet_table(quiet), _delay_table([*delays, *clears]), *together.tables, alarms_of_peers.table(peers)]
     numbers = {"quiet": [asdict(each) for each in quiet], "delays": [asdict(each) for each in delays + clears]}
     return Part(tables, [*_claims(quiet, delays), *together.claims], {**numbers, "peers": peers, **together.numbers})
