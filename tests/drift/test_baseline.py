@@ -124,3 +124,11 @@ def test_seasons_that_were_not_chosen_change_nothing() -> None:
 
     assert (choice, found.seasons) == (Choice.TOO_SHORT, None)
     assert found.reference(0).keys() == found.counts().keys()
+
+
+def test_long_texts_are_measured_in_their_whole_length() -> None:
+    texts = ["x " * 4000, "y " * 3000] * 50
+    found = build([(("in.prompt",), (texts,))], name="a", source="b", made_at_ns=3, kinds={"in.prompt": Kind.TEXT})
+
+    assert (found.bins["in.prompt"].parts["length"].low, found.bins["in.prompt"].parts["length"].high) == (6000, 8000)
+    assert found.bins["in.prompt"].parts["length"].cuts == (8000,)

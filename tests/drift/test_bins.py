@@ -100,6 +100,7 @@ def test_what_is_read_later_is_neither_new_nor_out_of_range() -> None:
     assert numbers.outside(Values.of(Kind.NUMBER, [-1, 0, 9, 10, 11])) == (1, 2)
 
 
+@pytest.mark.slow
 @given(reference=st.lists(FINITE, min_size=1, max_size=60), window=st.lists(FINITE, max_size=60))
 def test_every_row_falls_into_one_bin(reference: list[float], window: list[float]) -> None:
     bins = of_numbers(*reference)

@@ -60,6 +60,7 @@ def test_goodness_of_fit_is_scipys(pairs: list[tuple[int, int]]) -> None:
     assert effects.goodness_of_fit(reference, window) == close(stats.chisquare(window, expected).statistic)
 
 
+@pytest.mark.slow
 @given(SAMPLES, SAMPLES)
 def test_wasserstein_and_kolmogorov_smirnov_are_scipys(reference: list[float], window: list[float]) -> None:
     old, new = np.array(reference), np.array(window)
@@ -68,6 +69,7 @@ def test_wasserstein_and_kolmogorov_smirnov_are_scipys(reference: list[float], w
     assert effects.kolmogorov_smirnov(old, new) == close(stats.ks_2samp(old, new, method="asymp").statistic)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(1, 9)), min_size=1, max_size=9), SAMPLES)
 def test_a_weight_is_as_many_equal_values(weighted: list[tuple[int, int]], sample: list[float]) -> None:
     values, weights = np.array(weighted, float).T

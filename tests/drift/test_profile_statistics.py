@@ -117,6 +117,7 @@ def test_what_a_sketch_keeps_weighs_as_much_as_all(size: int) -> None:
     assert size == 0 or np.average(values, weights=weights) == pytest.approx((size - 1) / 2, rel=0.02)
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 50), max_size=8), max_size=6))
 def test_no_frequent_word_is_lost(batches: list[dict[str, int]]) -> None:
     words, true = Words(3), dict.fromkeys("abcdefgh", 0)

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from watchtower.drift.reservoir import LONGEST, Reservoir
+from watchtower.drift.reservoir import LONGEST, SHOWN, Reservoir
 
 
 def filled(size: int, *batches: Sequence[object], seed: int = 0) -> list[object]:
@@ -46,6 +46,13 @@ def test_a_column_is_missing_in_the_rows_that_do_not_have_it() -> None:
 
 
 def test_what_is_kept_can_be_written_and_has_a_measure() -> None:
-    kept = filled(9, ["x" * 5000, "\ud800", 2**70, 10**400, np.ma.MaskedArray([1], [True]).tolist()[0]])
+    kept = filled(9, ["x" * (LONGEST + 1), "\ud800", 2**70, 10**400, np.ma.MaskedArray([1], [True]).tolist()[0]])
 
     assert kept == ["x" * (LONGEST - 1) + "…", "?", float(2**70), None, None]
+
+
+def test_of_a_long_text_the_beginning_goes_on_to_the_sample() -> None:
+    reservoir = Reservoir(2)
+    reservoir.add(("x",), (["y" * 5000, 3],))
+
+    assert reservoir.shown("x", 2) == ["y" * (SHOWN - 1) + "…", 3]

@@ -3,6 +3,7 @@
 import json
 from typing import Self
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,6 +115,7 @@ def test_it_goes_on_after_a_restart() -> None:
     assert (restarted.late, restarted.state()) == (minutes.late, minutes.state())
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 10_000), max_size=40), st.integers(0, 300), st.integers(1, 5))
 def test_every_row_is_in_one_minute_one_hour_and_one_day_or_late(
     seconds: list[int], lateness: int, most_open: int

@@ -153,7 +153,7 @@ def build(
         own = [(column, given) for column, given in zip(names, columns, strict=True) if column in found]
         profiles.update([column for column, _ in own], [given for _, given in own])
     _settle(profiles)
-    kept = {column: given[:sample] for column, given in cells.items()} if sample else {}
+    kept = {column: reservoir.shown(column, sample) for column in watched} if sample else {}
     return _finished(
         Baseline(
             name=name, version="", source=source, made_at_ns=made_at_ns, rows=profiles.rows, kinds=found,

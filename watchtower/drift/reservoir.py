@@ -6,7 +6,8 @@ import numpy as np
 from watchtower.drift.profile_words import cleaned
 from watchtower.drift.values import Column, Encoded
 
-LONGEST: Final = 1000  # characters of a text that are kept; what a report shows of one is shorter
+LONGEST: Final = 65_536  # characters of a text that are kept: as many as the journal keeps of a body by default
+SHOWN: Final = 1000  # of what goes on to a baseline's sample: a report shows less
 _INT64: Final = range(-(2**63), 2**63)
 
 
@@ -46,6 +47,10 @@ class Reservoir:
                 kept.extend(_natural(cells[:taken]))
                 _replace(kept, slots, _picked(cells, rows))
         self.seen += number
+
+    def shown(self, name: str, rows: int) -> list[object]:
+        """Of a column's first rows what is kept for good."""
+        return [cleaned(cell, SHOWN) if type(cell) is str else cell for cell in self.columns[name][:rows]]
 
     def _replacing(self, first: int, number: int) -> tuple[list[int], list[int]]:
         """Which of the rows from `first` on take whose place."""
