@@ -1,10 +1,12 @@
 """Puts the analyst together from the configuration; the sidecar's and the one over recorded journals are the same."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from threading import Event, Thread
+from typing import Any, Final, Protocol
 
 from watchtower.analyst.analyst import READER, Analyst, AnalystObserver
 from watchtower.analyst.baselining import Baselining
@@ -14,13 +16,22 @@ from watchtower.analyst.endpoint import EndpointAnalysis, EndpointParts
 from watchtower.analyst.watching import Watch
 from watchtower.clock import Clock
 from watchtower.config.model import Config, EndpointConfig
+from watchtower.store.fault import StoreError
+from watchtower.store.housekeeping import Housekeeper
 from watchtower.store.schemas import TableName
 from watchtower.store.store import Store
+
+KEEP_HOUSE_S: Final = 30.0
+LEAVE_S: Final = 5.0  # for a merge that is under way; half of one is no harm, for no manifest names it
+
+logger = logging.getLogger(__name__)
 
 
 class AssemblyObserver(AnalystObserver, Protocol):
     def resumed(self, endpoints: Iterable[EndpointAnalysis]) -> None:
         """As the last commit left them; nothing of them is new."""
+
+    def store_size(self, size: int) -> None: ...
 
 
 @contextmanager
@@ -33,7 +44,7 @@ def assembled(
     journal: Path | None = None,
 ) -> Iterator[Analyst]:
     """`journal`: a recorded one, read from its beginning and left as it is; else the sidecar's own, which is followed."""
-    with Store(data_dir, config.store) as store:
+    with Store(data_dir, config.store) as store, store_kept(store.housekeeper(), clock, observer):
         endpoints = {one.name: _endpoint(one, store, clock) for one in config.endpoints}
         for name, endpoint in endpoints.items():
             endpoint.restore(store.state.blobs(f"{name}/"), clock.wall_ns())
@@ -48,6 +59,33 @@ def assembled(
             may_sample=journal is None,
             reader_name=READER if journal is None else None,
         )
+
+
+@contextmanager
+def store_kept(housekeeper: Housekeeper, clock: Clock, observer: AssemblyObserver) -> Iterator[None]:
+    """Removes what is too old or too much, and merges small files, in a thread beside what writes them."""
+    over = Event()
+
+    def work() -> None:
+        while not over.wait(KEEP_HOUSE_S):
+            try:
+                while not (step := housekeeper.step(clock.wall_ns())).is_done and not over.is_set():
+                    pass
+                observer.store_size(step.size)
+            except StoreError as error:
+                observer.store_failed(error)
+                logger.warning("the store could not be tended", extra={"error": str(error)})
+            except Exception:  # whatever it was, the next round tries again
+                logger.exception("the store could not be tended")
+
+    thread = Thread(target=work, name="store", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(LEAVE_S)
+        housekeeper.close()
 
 
 def _endpoint(settings: EndpointConfig, store: Store, clock: Clock) -> EndpointAnalysis:

@@ -21,6 +21,7 @@ class AnalystCells:
         self._endpoints: list[EndpointAnalysis] = []
         self._told: dict[tuple[Metric, _Label], float] = {}
         self._lag = cells.gauge(catalogue.ANALYST_LAG)
+        self._store_bytes = cells.gauge(catalogue.STORE_BYTES)
         self._store_failures = cells.counters(catalogue.STORE_FAILURES)
 
     def lag(self, seconds: float) -> None:
@@ -28,6 +29,9 @@ class AnalystCells:
 
     def store_failed(self, error: StoreError) -> None:
         self._store_failures[error.fault].inc()
+
+    def store_size(self, size: int) -> None:
+        self._store_bytes.set(size)
 
     def resumed(self, endpoints: Iterable[EndpointAnalysis]) -> None:
         """What was counted before this process is not counted again."""

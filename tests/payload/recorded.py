@@ -95,7 +95,12 @@ RECORDED = (
     _v1("tf_serving_columns", b"/v1/models/ctr:predict?verbose=1", ("user_id", "hour"), ("ctr", "rank"), 2),
     _v1("tf_serving_sigmoid", b"/v1/models/sentiment:predict", ("text", "length"), ("prediction",), 1),
     _v1("tf_serving_classify", b"/v1/models/age:classify", ("age", "city"), ("prediction",), 2),
-    _v2("triton", ("input__0",), ("output__0", "class", "output__0.label", "output__0.score"), 2),
+    _v2(
+        "triton",
+        tuple(f"input__0.{feature}" for feature in range(4)),
+        ("output__0", "class", "output__0.label", "output__0.score"),
+        2,
+    ),
     _v2(
         "mlserver_pandas",
         ("age", "hours", "job", "member"),

@@ -14,7 +14,27 @@ def tensor(shape: Any, data: Any, datatype: Any = "FP32", name: Any = "x") -> di
 
 
 def column(shape: list[int], data: list[Any], datatype: str = "FP32") -> list[object]:
-    return [row[0] for row in requested(v2, tensor(shape, data, datatype)).rows]
+    """Of an answer: a request's table of features is several columns."""
+    outputs = tensor(shape, data, datatype)["inputs"]
+    return [row[0] for row in answered(v2, {"outputs": outputs}).rows]
+
+
+def test_a_requests_rows_and_columns_are_features() -> None:
+    table = requested(v2, tensor([2, 3], [1, 2, None, 4, 5, 6]))
+
+    assert cells(table) == (("x.0", "x.1", "x.2"), [[1, 2, None], [4, 5, 6]])
+
+
+def test_a_requests_wide_tensor_is_a_vector() -> None:
+    table = requested(v2, tensor([1, 257], list(range(257))))
+
+    assert cells(table) == (("x",), [[list(range(257))]])
+
+
+def test_features_beside_a_column_are_rows_together() -> None:
+    body = {"inputs": [*tensor([2, 2], [1, 2, 3, 4])["inputs"], *tensor([2], ["a", "b"], "BYTES", "y")["inputs"]]}
+
+    assert cells(requested(v2, body)) == (("x.0", "x.1", "y"), [[1, 2, "a"], [3, 4, "b"]])
 
 
 def test_the_first_dimension_is_the_rows() -> None:

@@ -21,6 +21,7 @@ from watchtower.table import EMPTY, Table
 
 _HEADER: Final = "header:"
 _UNKNOWN: Final = "unknown"
+_DECODED: Final = 5  # times the body: Python's objects for a table and a document of numbers
 
 
 class Side(NamedTuple):
@@ -86,7 +87,7 @@ class Comparison:
         if not self._names:
             return
         side = Side(_answer(exchange, answered), exchange.request_body, self._segment(exchange, _table_of(asked)))
-        size = len(exchange.request_body) + len(exchange.response_body)
+        size = _size(exchange)
         for pair in self._pairer.primary(exchange.request_id, self._names, side, exchange.started_ns, size):
             self._compare(pair)
 
@@ -94,9 +95,7 @@ class Comparison:
         if exchange.variant not in self.shadows:
             return
         side = Side(_answer(exchange, answered), b"", None)
-        pair = self._pairer.shadow(
-            exchange.request_id, exchange.variant, side, exchange.started_ns, len(exchange.response_body)
-        )
+        pair = self._pairer.shadow(exchange.request_id, exchange.variant, side, exchange.started_ns, _size(exchange))
         if pair is not None:
             self._compare(pair)
 
@@ -108,6 +107,8 @@ class Comparison:
         for shadow in ordered:
             batch, shadow.batch = shadow.batch, []
             if not batch:
+                if noise is not NO_EVIDENCE:
+                    shadow.verdict.update(NO_EVIDENCE, shadow.latest_ns, noise)
                 continue
             own = evidence(difference for _, difference in batch)
             shadow.latest_ns = max(shadow.latest_ns, *(pair.at_ns for pair, _ in batch))
@@ -184,6 +185,11 @@ def _answer(exchange: Exchange, decoded: Decoded | Fault) -> Answer:
         table, document = decoded
         return Answer(exchange.outcome, exchange.status, exchange.total_ns, table, document, exchange.response_body)
     return Answer(exchange.outcome, exchange.status, exchange.total_ns, body=exchange.response_body, is_decoded=False)
+
+
+def _size(exchange: Exchange) -> int:
+    """What a side holds in memory, about: its bodies, and the answer decoded."""
+    return len(exchange.request_body) + _DECODED * len(exchange.response_body)
 
 
 def _table_of(decoded: Decoded | Fault) -> Table:

@@ -13,7 +13,7 @@ from watchtower.drift.effects_of_profiles import Effects, effects_of_table
 from watchtower.drift.multivariate import JointDetector, JointSettings
 from watchtower.drift.panel import Alarm, AllClear, Panel
 from watchtower.drift.profile import Profile
-from watchtower.drift.profiles import Column, Profiles
+from watchtower.drift.profiles import Profiles
 from watchtower.drift.quality import Finding, findings
 from watchtower.drift.reference import DetectionSettings, Reference, column
 from watchtower.drift.seasonal import hour_of_week
@@ -63,7 +63,7 @@ class Watch:
         self.last, self.effects, self.found = None, {}, []
         self._windows = self._fresh_windows()
 
-    def take(self, at_ns: int, names: Sequence[str], columns: Sequence[Column]) -> None:
+    def take(self, at_ns: int, names: Sequence[str], columns: Sequence[Sequence[object]]) -> None:
         """Rows of one window. Without a baseline there is nothing to hold them against."""
         if self.baseline is None or not columns:
             return

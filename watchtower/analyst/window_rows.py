@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from watchtower.drift.profiles import Column, Profiles
+from watchtower.drift.profiles import Profiles
 
 # As many as the joint detector looks at; what it bets on are rows, and more of one minute tell it little.
 ROWS_KEPT: Final = 500
@@ -23,7 +23,7 @@ class WindowRows:
         self.kept: dict[str, list[object]] = kept or {}
         self.count = max(map(len, self.kept.values()), default=0)
 
-    def update(self, names: Sequence[str], columns: Sequence[Column], numeric: frozenset[str]) -> None:
+    def update(self, names: Sequence[str], columns: Sequence[Sequence[object]], numeric: frozenset[str]) -> None:
         self.profiles.update(names, columns)
         taken = min(ROWS_KEPT - self.count, len(columns[0]) if columns else 0, ROWS_KEPT // 8)
         if taken <= 0 or not numeric:

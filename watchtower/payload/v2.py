@@ -1,14 +1,16 @@
 """The Open Inference Protocol (V2): KServe, Triton, MLServer, OpenVINO, Seldon.
 
 A tensor is a column and its first dimension the rows; what it has beyond that is one vector a row, row-major, and a
-single value where the further dimensions are all 1. Data come flat or nested.
+single value where the further dimensions are all 1. Data come flat or nested. But an input of rows and up to
+`MAX_FEATURES` columns is a table of features, as MLServer's and Triton's tree models take it: its columns are `NAME.0`,
+`NAME.1`, …, for a feature that drifts must not hide in a vector. Wider ones are embeddings, pixels or tokens.
 https://github.com/kserve/open-inference-protocol
 
 Triton's binary data extension puts the values behind the JSON, and how long the JSON is into a header. It is refused by
 name: a sidecar that guessed where the numbers begin would report drift that is none.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from math import prod
 from typing import Any, Final
@@ -40,6 +42,7 @@ _DATATYPES: Final[dict[str, _Test]] = {
 _DATATYPES["UINT64"] = _FLOAT
 _are_sizes: Final[_Test] = frozenset({int}).issuperset
 _MAX_DIMENSIONS: Final = 64  # numpy's; the product of many more sizes would be a number that takes seconds to make
+MAX_FEATURES: Final = 256
 _BINARY: Final = ("binary_data_size", "shared_memory_region")
 
 
@@ -80,7 +83,9 @@ def _table(document: dict[str, Any], key: str) -> Table:
         return EMPTY
     if len(tensors) > MAX_COLUMNS:
         raise PayloadError(Fault.TOO_WIDE, f"{len(tensors)} tensors, more than {MAX_COLUMNS}")
-    names, columns, count = [], [], -1
+    names: list[str] = []
+    columns: list[Sequence[Cell]] = []
+    count = -1
     for tensor in tensors:
         name, shape = _name_and_shape(tensor)
         rows = shape[0] if shape else 1
@@ -88,8 +93,15 @@ def _table(document: dict[str, Any], key: str) -> Table:
             raise PayloadError(Fault.SHAPE_MISMATCH, f"tensors of {count} and of {rows} rows")
         count = rows
         check_size(rows, len(tensors))
-        names.append(name)
-        columns.append(_column(tensor, rows, prod(shape[1:])))
+        width = prod(shape[1:])
+        values = _values(tensor, rows, width)
+        if key == "inputs" and len(shape) == 2 and 1 < width <= MAX_FEATURES:
+            names += [f"{name}.{at}" for at in range(width)]
+            columns += [values[at::width] for at in range(width)]
+        else:
+            names.append(name)
+            columns.append(_column(values, rows, width))
+    check_size(max(count, 0), len(columns))
     return Table(named(names), list(zip(*columns, strict=True)))
 
 
@@ -109,7 +121,8 @@ def _name_and_shape(tensor: Any) -> tuple[str, list[int]]:
     return name, shape
 
 
-def _column(tensor: dict[str, Any], rows: int, width: int) -> list[Cell]:
+def _values(tensor: dict[str, Any], rows: int, width: int) -> list[Any]:
+    """Row after row, all of the tensor's datatype."""
     datatype = tensor.get("datatype")
     is_of_type = _DATATYPES.get(datatype) if type(datatype) is str else None
     if is_of_type is None:
@@ -120,7 +133,12 @@ def _column(tensor: dict[str, Any], rows: int, width: int) -> list[Cell]:
     if not is_of_type(map(type, values)):
         raise PayloadError(Fault.WRONG_TYPE, "a value that is not of its tensor's datatype")
     if datatype == "BOOL":
-        values = [None if value is None else bool(value) for value in values]
+        return [None if value is None else bool(value) for value in values]
+    return values
+
+
+def _column(values: list[Any], rows: int, width: int) -> list[Cell]:
+    """One cell a row."""
     if width == 1:
         return values
     vectors = [values[at : at + width] for at in range(0, len(values), width)] if width else [[] for _ in range(rows)]
