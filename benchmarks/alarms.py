@@ -215,7 +215,7 @@ def _delay(name: str, change: Change, reference: int, repeats: int) -> Delay:
         )
         alarm = next((event for event in events if isinstance(event, Alarm)), None)
         delays.append(alarm.detected_ns + _ROWS if alarm else None)
-        ways |= {f"{alarm.way} {alarm.label}".strip()} if alarm else set()
+        ways |= {alarm.way} if alarm else set()
     return Delay(name, reference, delays, sorted(ways))
 
 
