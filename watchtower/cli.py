@@ -28,6 +28,10 @@ COMMANDS: Final = (
     Command("demo", "watchtower.commands.demo", "run it beside two small models, and say what to try"),
     Command("check-config", "watchtower.commands.check_config", "list every mistake in a configuration"),
     Command("journal", "watchtower.commands.journal", "look at what was recorded: stat, tail"),
+    Command("compare", "watchtower.commands.compare", "the verdict on each shadow, with its evidence"),
+    Command("drift", "watchtower.commands.drift", "what differs from the baseline, and which alarms stand"),
+    Command("baseline", "watchtower.commands.baseline", "what traffic is held against: show, build, set"),
+    Command("labels", "watchtower.commands.labels", "hand over what was true: add"),
     Command("query", "watchtower.commands.query", "ask the store by SQL"),
     Command("openapi", "watchtower.commands.openapi", "print the admin API's OpenAPI document"),
 )

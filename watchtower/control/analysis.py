@@ -118,12 +118,7 @@ def _read(path: Path, key: str) -> bytes | None:
 
 def _put(path: Path, labels: Sequence[Label]) -> Received:
     with closing(Database(path, Access.WRITE)) as database:
-        return LabelInbox(database).put(inbox_label(label) for label in labels)
-
-
-def inbox_label(label: Label) -> InboxLabel:
-    """With the request id as the tables have it."""
-    return InboxLabel(label.request_id.decode("utf-8", "backslashreplace"), label.row, label.value, label.at_ns)
+        return LabelInbox(database).put(InboxLabel.of(label) for label in labels)
 
 
 def _refusal(parsed: Parsed) -> LabelsRefused | None:

@@ -5,10 +5,11 @@ there: it gets a new number, so that the analyst meets it as it meets every new 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import msgspec
 
+from watchtower.performance.labels import Label
 from watchtower.store.database import Database
 
 Value = str | int | float | bool
@@ -21,6 +22,11 @@ class InboxLabel(NamedTuple):
     value: Value
     at_ns: int
     number: int = 0  # given when it is put; larger ones came later
+
+    @classmethod
+    def of(cls, label: Label) -> Self:
+        """With the request id as the tables have it."""
+        return cls(label.request_id.decode("utf-8", "backslashreplace"), label.row, label.value, label.at_ns)
 
 
 class Received(NamedTuple):

@@ -1,0 +1,149 @@
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from watchtower.analyst.documents import SCHEMA, STATUS, SchemaColumnView, SchemaView, key
+from watchtower.cli import main
+from watchtower.drift.baseline import Baseline
+from watchtower.store.database import Access
+from watchtower.store.state import State
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Path:
+    file = tmp_path / "train.csv"
+    file.write_text("age,plan,prediction\n" + "".join(f"{20 + n},{'ab'[n % 2]},{n % 2}\n" for n in range(50)))
+    return file
+
+
+def run(data_dir: Path, *arguments: str) -> int:
+    return main(["baseline", *arguments, "--data-dir", str(data_dir)])
+
+
+def seen(data_dir: Path, **kinds: str) -> None:
+    """The traffic's columns, as an analyst has told them."""
+    columns = [
+        SchemaColumnView(name=name.replace("_", "."), side="input", kind=kind, in_baseline=False)
+        for name, kind in kinds.items()
+    ]
+    view = SchemaView(endpoint="churn", updated=1.0, columns=columns)
+    with State(data_dir) as state:
+        state.commit(documents={key(SCHEMA, "churn"): msgspec.json.encode(view), key(STATUS, "churn"): b"{}"})
+
+
+def in_force(data_dir: Path) -> tuple[str, int] | None:
+    with State(data_dir, Access.READ) as state:
+        active = state.baselines.active("churn")
+    return None if active is None else (active.name, active.version)
+
+
+def test_a_file_becomes_the_baseline_in_force(tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = run(tmp_path, "build", str(train), "--endpoint", "churn", "--outputs", "prediction")
+    with State(tmp_path, Access.READ) as state:
+        kept = state.baselines.active("churn")
+
+    assert (status, in_force(tmp_path)) == (0, ("default", 1))
+    assert kept is not None
+    assert sorted(Baseline.from_bytes(kept.profile).kinds) == ["in.age", "in.plan", "out.prediction"]
+    assert capsys.readouterr().out.startswith("churn: baseline default, version 1, of 50 rows: in force\n")
+
+
+def test_a_name_that_is_built_again_has_a_new_version(
+    tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        run(tmp_path, "build", str(train), "--endpoint", "churn", "--name", "spring")
+
+    assert in_force(tmp_path) == ("spring", 2)
+
+
+def test_an_earlier_version_can_be_put_in_force(
+    tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        run(tmp_path, "build", str(train), "--endpoint", "churn")
+    status = run(tmp_path, "set", "default", "--version", "1")
+
+    assert (status, in_force(tmp_path)) == (0, ("default", 1))
+
+
+def test_one_may_be_kept_without_being_put_in_force(
+    tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path, "build", str(train), "--endpoint", "churn", "--no-set")
+
+    assert in_force(tmp_path) is None
+
+
+def test_columns_that_are_not_the_traffics_are_refused_with_the_differences(
+    tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen(tmp_path, in_age="number", in_country="category")
+    status = run(tmp_path, "build", str(train))
+    told = capsys.readouterr().err
+
+    assert (status, in_force(tmp_path)) == (2, None)
+    assert "in.country" in told
+    assert told.endswith("churn: refused; --anyway takes it\n")
+
+
+def test_whoever_insists_gets_other_columns(tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seen(tmp_path, in_country="category")
+
+    assert run(tmp_path, "build", str(train), "--anyway") == 0
+
+
+def test_the_configuration_says_what_to_watch(tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "watchtower.json"
+    endpoint = {
+        "name": "churn",
+        "variants": [{"name": "only", "url": "http://127.0.0.1:1"}],
+        "baseline": {"name": "autumn", "outputs": ["prediction"]},
+        "drift": {"ignore": ["in.plan"]},
+    }
+    config.write_text(json.dumps({"endpoints": [endpoint]}))
+    run(tmp_path, "build", str(train), "--config", str(config), "--json")
+    told = json.loads(capsys.readouterr().out)
+
+    assert (told["endpoint"], told["name"], sorted(told["columns"])) == (
+        "churn",
+        "autumn",
+        ["in.age", "out.prediction"],
+    )
+
+
+def test_the_list_says_which_is_in_force(tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("spring", "summer"):
+        run(tmp_path, "build", str(train), "--endpoint", "churn", "--name", name)
+    capsys.readouterr()
+    run(tmp_path, "show", "--json")
+    told = json.loads(capsys.readouterr().out)
+
+    assert [(one["name"], one["in_force"]) for one in told] == [("summer", True), ("spring", False)]
+
+
+def test_the_columns_of_the_one_in_force_are_shown(
+    tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path, "build", str(train), "--endpoint", "churn")
+    capsys.readouterr()
+    run(tmp_path, "show")
+    lines = capsys.readouterr().out.splitlines()
+
+    assert lines[1].split()[:5] == ["churn", "default", "1", "in", "force"]
+    assert [line.split() for line in lines[4:6]] == [
+        ["in.age", "integer", "50", "0%"],
+        ["in.plan", "category", "50", "0%"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["show"], ["set", "spring"], ["build", "nowhere.csv", "--endpoint", "churn"], ["build", "train.xyz"]]
+)
+def test_what_is_not_there_does_not_pass(
+    tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, *arguments) == 2
+    assert capsys.readouterr().err

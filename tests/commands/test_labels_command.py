@@ -1,0 +1,99 @@
+import json
+from pathlib import Path
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pytest
+
+from watchtower.cli import main
+from watchtower.clock import SECOND
+from watchtower.store.database import Access
+from watchtower.store.inbox import InboxLabel
+from watchtower.store.state import State
+
+EXPECTED = [InboxLabel("r1", 0, "yes", 5 * SECOND, 1), InboxLabel("r2", 3, "no", 6 * SECOND, 2)]
+
+
+def kept(data_dir: Path) -> list[InboxLabel]:
+    with State(data_dir, Access.READ) as state:
+        return state.labels.after(0, 100)
+
+
+def add(data_dir: Path, file: Path, *flags: str) -> int:
+    return main(["labels", "add", str(file), "--data-dir", str(data_dir), *flags])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("labels.csv", "request_id,row,value,time,note\nr1,0,yes,5,x\nr2,3,no,6,y\n"),
+        ("labels.CSV", "\ufeffrequest_id,row,value,time\nr1,,yes,5\nr2,3,no,6\n"),
+        (
+            "labels.jsonl",
+            '{"request_id": "r1", "value": "yes", "time": 5}\n\n{"request_id": "r2", "row": 3, "value": "no", "time": 6}',
+        ),
+        (
+            "labels.json",
+            '[{"request_id": "r1", "value": "yes", "time": 5}, {"request_id": "r2", "row": 3, "value": "no", "time": 6}]',
+        ),
+    ],
+)
+def test_labels_are_read_by_the_files_end(
+    tmp_path: Path, name: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / name
+    file.write_text(text, encoding="utf-8")
+
+    assert add(tmp_path, file) == 0
+    assert kept(tmp_path) == EXPECTED
+    assert capsys.readouterr().out == "2 new, 0 updated, 0 repeated, 0 outdated\n"
+
+
+def test_parquet_may_name_its_columns_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pa.table({"id": ["r1", "r2"], "n": [0, 3], "churned": ["yes", "no"], "at": [5, 6]})
+    pq.write_table(table, tmp_path / "outcomes.parquet")
+    flags = ["--request-id", "id", "--row", "n", "--value", "churned", "--time", "at", "--json"]
+
+    assert add(tmp_path, tmp_path / "outcomes.parquet", *flags) == 0
+    assert kept(tmp_path) == EXPECTED
+    assert json.loads(capsys.readouterr().out) == {"new": 2, "updated": 0, "repeated": 0, "outdated": 0}
+
+
+def test_adding_a_file_again_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text("request_id,value,time\nr1,yes,5\n")
+    add(tmp_path, file)
+    capsys.readouterr()
+    add(tmp_path, file)
+
+    assert capsys.readouterr().out == "0 new, 0 updated, 1 repeated, 0 outdated\n"
+
+
+def test_one_mistake_refuses_all_and_is_told_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text("request_id,value,time\nr1,yes,5\n,no,5\nr3,,5\n")
+
+    assert add(tmp_path, file) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"{file}:3: request_id must be a text of 1 to 256 bytes",
+        f"{file}:4: value is missing",
+        f"{file}: 2 of 3 are wrong: none was taken",
+    ]
+    assert not (tmp_path / "state.db").exists()
+
+
+@pytest.mark.parametrize("name", ["labels.xlsx", "nowhere.csv"])
+def test_what_cannot_be_read_is_wrong_usage(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert add(tmp_path, tmp_path / name) == 2
+    assert str(tmp_path / name) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "octets"), [("labels.parquet", b"PAR1 not PAR1"), ("labels.csv", b"request_id\n\xff\n")]
+)
+def test_a_broken_file_is_wrong_usage(
+    tmp_path: Path, name: str, octets: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(octets)
+
+    assert add(tmp_path, tmp_path / name) == 2

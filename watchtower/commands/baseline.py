@@ -1,0 +1,200 @@
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from watchtower.analyst.documents import SCHEMA, STATUS, SchemaView, key
+from watchtower.baselines import BaselineError, load_table
+from watchtower.clock import SECOND
+from watchtower.commands import found
+from watchtower.commands.layout import moment, printable, share, table
+from watchtower.config.load import load
+from watchtower.config.model import EndpointConfig
+from watchtower.drift.baseline import Baseline, build
+from watchtower.drift.settings import BaselineSettings, DriftSettings
+from watchtower.errors import ConfigError
+from watchtower.store.baselines import StoredBaseline
+from watchtower.store.database import Access
+from watchtower.store.state import State
+from watchtower.table import Kind
+
+EXAMPLES: Final = """\
+examples:
+  watchtower baseline show
+  watchtower baseline build train.parquet --endpoint churn --name spring --outputs prediction
+  watchtower baseline build train.csv --config watchtower.yaml --endpoint churn --no-set
+  watchtower baseline set spring --version 1 --endpoint churn
+
+The analyst takes what is set within seconds, and its detectors begin anew with it.
+exit status: 0 ok, 2 wrong usage, nothing there, or columns that are not the traffic's: --anyway takes those, too."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EXAMPLES
+    parsers = parser.add_subparsers(dest="action", metavar="show|build|set", required=True)
+    showing = parsers.add_parser("show", help="the baselines that there are, and which are in force")
+    building = parsers.add_parser("build", help="make one from a file or URL: Parquet, CSV or JSON Lines")
+    setting = parsers.add_parser("set", help="put one in force")
+    for each in (showing, building, setting):
+        each.epilog, each.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
+        found.add_arguments(each, endpoint="of this endpoint; not needed where there is only one")
+    building.add_argument("source", metavar="FILE")
+    building.add_argument("--name", metavar="NAME", help="(the configuration's, or default)")
+    building.add_argument("--outputs", metavar="A,B", help="the columns that are the model's answers")
+    building.add_argument("--config", metavar="FILE", type=Path, help="where the endpoint's drift and baseline are set")
+    building.add_argument("--no-set", action="store_true", help="keep it without putting it in force")
+    setting.add_argument("name", metavar="NAME")
+    setting.add_argument("--version", metavar="N", type=int, help="(the latest)")
+    for each in (building, setting):
+        each.add_argument("--anyway", action="store_true", help="though its columns are not the traffic's")
+
+
+def main(args: argparse.Namespace) -> int:
+    if args.action == "show":
+        return _show(args)
+    return _build(args) if args.action == "build" else _set(args)
+
+
+def _show(args: argparse.Namespace) -> int:
+    with found.opened(args.data_dir) as state:
+        stored = state.baselines.list(args.endpoint)
+        profile = next((state.baselines.active(one.endpoint) for one in stored if one.is_active), None)
+    if args.json:
+        found.print_json([_as_json(one) for one in stored])
+        return 0
+    if not stored:
+        raise ConfigError([f"{args.data_dir}: no baseline yet; `watchtower drift` says what it waits for"])
+    now = time.time()
+    rows = [
+        (
+            one.endpoint,
+            one.name,
+            str(one.version),
+            "in force" if one.is_active else "",
+            moment(one.made_at_ns / SECOND, now),
+            one.source,
+        )
+        for one in stored
+    ]
+    found.print_lines(table(("endpoint", "name", "version", "", "made", "source"), rows, "version", indent=0))
+    if profile is not None and (args.endpoint or len({one.endpoint for one in stored}) == 1):
+        found.print_lines(["", *_columns(_decoded(profile))])
+    return 0
+
+
+def _build(args: argparse.Namespace) -> int:
+    baseline_settings, drift, endpoint = _settings(args)
+    outputs = tuple(args.outputs.split(",")) if args.outputs else baseline_settings.outputs
+    now_ns = time.time_ns()
+    try:
+        made = build(
+            load_table(args.source, outputs),
+            name=args.name or baseline_settings.name,
+            source=args.source,
+            made_at_ns=now_ns,
+            kinds=drift.kinds,
+            ignore=drift.ignore,
+            sample=baseline_settings.sample,
+            max_columns=drift.max_columns,
+            max_categories=drift.max_categories,
+        )
+    except BaselineError as error:
+        raise ConfigError([str(error)]) from error
+    if not made.rows:
+        raise ConfigError([f"{args.source}: no rows"])
+    args.data_dir.mkdir(parents=True, exist_ok=True)
+    with found.opened(args.data_dir, Access.WRITE) as state:
+        endpoint = endpoint or _only_endpoint(state)
+        _refuse_others(state, endpoint, made, anyway=args.anyway or args.no_set)
+        version = state.baselines.add(
+            endpoint, made.name, args.source, made.to_bytes(), now_ns, activate=not args.no_set
+        )
+    if args.json:
+        kept = StoredBaseline(endpoint, made.name, version, now_ns, args.source, not args.no_set)
+        found.print_json({**_as_json(kept), "rows": made.rows, "columns": msgspec.to_builtins(dict(made.kinds))})
+        return 0
+    state_of_it = "kept" if args.no_set else "in force"
+    sys.stdout.write(f"{endpoint}: baseline {made.name}, version {version}, of {made.rows:,} rows: {state_of_it}\n")
+    found.print_lines(["", *_columns(made)])
+    return 0
+
+
+def _set(args: argparse.Namespace) -> int:
+    with found.opened(args.data_dir, Access.WRITE) as state:
+        endpoint = args.endpoint or _only_endpoint(state)
+        wanted = state.baselines.get(endpoint, args.name, args.version)
+        if wanted is None:
+            there = ", ".join(f"{one.name} {one.version}" for one in state.baselines.list(endpoint)) or "none"
+            raise ConfigError([f"{endpoint}: no such baseline; there are: {there}"])
+        _refuse_others(state, endpoint, _decoded(wanted), anyway=args.anyway)
+        state.baselines.activate(endpoint, wanted.name, wanted.version)
+    if args.json:
+        found.print_json(_as_json(wanted._replace(is_active=True)))
+    else:
+        sys.stdout.write(f"{endpoint}: baseline {wanted.name}, version {wanted.version}, is in force\n")
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> tuple[BaselineSettings, DriftSettings, str | None]:
+    if args.config is None:
+        return BaselineSettings(), DriftSettings(), args.endpoint
+    endpoint = _configured(load(args.config, os.environ).endpoints, args.endpoint)
+    return endpoint.baseline, endpoint.drift, endpoint.name
+
+
+def _configured(endpoints: Sequence[EndpointConfig], name: str | None) -> EndpointConfig:
+    chosen = [one for one in endpoints if name in {None, one.name}]
+    if len(chosen) != 1:
+        raise ConfigError([f"--endpoint: expected one of {', '.join(one.name for one in endpoints)}"])
+    return chosen[0]
+
+
+def _only_endpoint(state: State) -> str:
+    names = {one.endpoint for one in state.baselines.list()}
+    names |= {name.removeprefix(key(STATUS, "")) for name in state.documents(key(STATUS, ""))}
+    if len(names) != 1:
+        raise ConfigError([f"--endpoint: expected one of {', '.join(sorted(names)) or 'those of the configuration'}"])
+    return names.pop()
+
+
+def _refuse_others(state: State, endpoint: str, baseline: Baseline, *, anyway: bool) -> None:
+    """A baseline of other columns than the traffic's would only raise alarms."""
+    document = state.document(key(SCHEMA, endpoint))
+    if document is None or anyway:
+        return
+    live = {one.name: Kind(one.kind) for one in msgspec.json.decode(document, type=SchemaView).columns}
+    if live and (differences := baseline.differences(live)):
+        told = [f"{endpoint}: {difference}" for difference in differences]
+        raise ConfigError([*told, f"{endpoint}: refused; --anyway takes it"])
+
+
+def _decoded(stored: StoredBaseline) -> Baseline:
+    try:
+        return Baseline.from_bytes(stored.profile)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise ConfigError([f"{stored.endpoint}: the baseline {stored.name} cannot be read: {error}"]) from error
+
+
+def _columns(baseline: Baseline) -> list[str]:
+    rows = []
+    for name, kind in baseline.kinds.items():
+        profile = baseline.profiles.columns[name]
+        missing = profile.absent / profile.count if profile.count else None
+        rows.append((printable(name), kind.value, f"{profile.count:,}", share(missing)))
+    return table(("column", "kind", "rows", "missing"), rows, "rows missing")
+
+
+def _as_json(one: StoredBaseline) -> dict[str, object]:
+    return {
+        "endpoint": one.endpoint,
+        "name": one.name,
+        "version": one.version,
+        "made": one.made_at_ns / SECOND,
+        "source": one.source,
+        "in_force": one.is_active,
+    }

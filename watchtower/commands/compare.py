@@ -1,0 +1,143 @@
+import argparse
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from watchtower.analyst.documents import SHADOW, ShadowView, VerdictView, WorstPairView
+from watchtower.commands import found
+from watchtower.commands.layout import WIDTH, cut, moment, number, printable, seconds, share, table
+from watchtower.errors import ConfigError
+
+EXAMPLES: Final = """\
+examples:
+  watchtower compare
+  watchtower compare --endpoint churn --shadow v2 --worst 5
+  watchtower compare --json && deploy v2
+
+exit status: 0 every shadow keeps within its budgets, 1 one is worse, 3 not decided yet, 2 wrong usage or nothing there.
+Asking often does not make a wrong verdict more likely."""
+
+WITHIN: Final = "within"
+WORSE: Final = "worse"
+UNDECIDED_STATUS: Final = 3
+_MOST_COLUMNS: Final = 8
+_MOST_SEGMENTS: Final = 5
+_LATENCIES: Final = frozenset({"p50", "p95"})
+_SHARES: Final = frozenset({"disagreement", "errors"})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EXAMPLES
+    found.add_arguments(parser)
+    parser.add_argument("--shadow", metavar="NAME", help="only this shadow")
+    parser.add_argument("--worst", metavar="N", type=int, default=0, help="show the pairs that differ most (0)")
+
+
+def main(args: argparse.Namespace) -> int:
+    views = found.documents(args.data_dir, SHADOW, ShadowView, args.endpoint)
+    if args.shadow is not None:
+        views = [view for view in views if view.shadow == args.shadow]
+        if not views:
+            raise ConfigError([f"{args.data_dir}: the analyst has told nothing about a shadow {args.shadow}"])
+    if args.json:
+        found.print_json(views)
+    else:
+        now = time.time()
+        found.print_lines([line for view in views for line in (*told(view, now, args.worst), "")][:-1])
+    return status(views)
+
+
+def status(views: list[ShadowView]) -> int:
+    """A twin is judged by nobody: it is there to measure."""
+    decisions = {view.decision for view in views if view.twin != view.shadow}
+    if WORSE in decisions:
+        return 1
+    return UNDECIDED_STATUS if decisions - {WITHIN} else 0
+
+
+def told(view: ShadowView, now: float, worst: int = 0) -> Iterator[str]:
+    agreement = share(view.agreeing / view.compared) if view.compared else "none"
+    yield f"{view.endpoint}/{view.shadow}: {view.decision.upper()}"
+    yield f"  {view.pairs:,} pairs, {view.compared:,} compared, {agreement} of those agree; the last {moment(view.last_event, now)}"
+    rows = [_verdict(verdict, now) for verdict in view.verdicts]
+    if rows:
+        yield ""
+        yield from table(("budget", "decision", "value", "interval", "margin", "pairs", "since"), rows, "value pairs")
+        yield f"  chance that any of these is ever wrong: {share(view.alpha)}"
+    yield from _counts("failed or unlike", view.failures)
+    yield from _counts("never paired", view.unpaired)
+    if view.twin is not None and view.twin != view.shadow:
+        yield f"  disagreement beyond what {view.twin}, its twin, has: {share(view.disagreement_beyond_twin)}"
+    yield from _latencies(view.latency_ms)
+    columns = [column for column in view.columns if column.disagreeing][:_MOST_COLUMNS]
+    if columns:
+        yield ""
+        rows = [
+            (one.name, one.measure, f"{one.rows:,}", f"{one.disagreeing:,}", _figures(one.figures)) for one in columns
+        ]
+        yield from table(("differs in", "measure", "rows", "disagree", "how"), rows, "rows disagree")
+    if len(view.segments) > 1:
+        yield ""
+        rows = [
+            (
+                one.name,
+                f"{one.pairs:,}",
+                share(one.disagreement),
+                f"{one.shadow_failures:,}",
+                f"{one.primary_failures:,}",
+            )
+            for one in view.segments[:_MOST_SEGMENTS]
+        ]
+        head = ("segment", "pairs", "disagree", "shadow failed", "primary failed")
+        yield from table(head, rows, "pairs disagree")
+    for pair in view.worst[:worst]:
+        yield ""
+        yield from _pair(pair, now)
+    if not worst and view.decision == WORSE and view.worst:
+        yield f"  next: watchtower compare --endpoint {view.endpoint} --shadow {view.shadow} --worst 3"
+
+
+def _verdict(verdict: VerdictView, now: float) -> tuple[str, ...]:
+    show = _shown_as(verdict.budget)
+    interval = f"{show(verdict.low)} to {show(verdict.high)}"
+    last = verdict.note or moment(verdict.since, now)
+    if verdict.decision not in {WITHIN, WORSE}:
+        more = "more pairs than can be said" if verdict.more is None else f"about {verdict.more:,} more pairs"
+        last = f"needs {more}"
+    margin = show(verdict.margin)
+    return verdict.budget, verdict.decision, show(verdict.value), interval, margin, f"{verdict.pairs:,}", last
+
+
+def _shown_as(budget: str) -> Callable[[float | None], str]:
+    if budget in _SHARES:
+        return share
+    return seconds if budget in _LATENCIES else number
+
+
+def _counts(what: str, counts: Mapping[str, int]) -> Iterator[str]:
+    there = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
+    if there:
+        yield f"  {what}: {there}"
+
+
+def _latencies(latencies: Mapping[str, Mapping[str, float | None]]) -> Iterator[str]:
+    rows = [(who, *(number(found.get(name)) for name in ("p50", "p95", "p99"))) for who, found in latencies.items()]
+    if rows:
+        yield ""
+        yield from table(("latency, ms", "p50", "p95", "p99"), rows, "p50 p95 p99")
+
+
+def _figures(figures: Mapping[str, float | None]) -> str:
+    return ", ".join(f"{name} {number(value)}" for name, value in figures.items() if value is not None)
+
+
+def _pair(pair: WorstPairView, now: float) -> Iterator[str]:
+    yield f"  {printable(pair.request_id)}  {moment(pair.at, now)}  severity {number(pair.severity)}"
+    for name, text in (
+        ("what", pair.summary),
+        ("latency", f"{pair.latency_ms:+.3g} ms"),
+        ("request", pair.request),
+        ("primary", pair.primary),
+        ("shadow", pair.shadow),
+    ):
+        yield cut(f"    {name:<9}{printable(text)}", WIDTH)

@@ -1,0 +1,101 @@
+import argparse
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from watchtower.analyst.documents import DRIFT, AlarmView, ColumnDriftView, DriftView
+from watchtower.commands import found
+from watchtower.commands.layout import moment, number, printable, share, table
+
+EXAMPLES: Final = """\
+examples:
+  watchtower drift
+  watchtower drift --endpoint churn --columns 20
+  watchtower drift --json || page somebody
+
+exit status: 0 no alarm stands, 1 one does, 2 wrong usage or nothing there.
+An alarm is raised as rarely on unchanged traffic as `drift.false_alarms` asks; large effects in one small window are none."""
+
+_SHOWN: Final = ("psi", "wasserstein", "missing", "new_words")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EXAMPLES
+    found.add_arguments(parser)
+    parser.add_argument("--columns", metavar="N", type=int, default=5, help="show those with the most evidence (5)")
+
+
+def main(args: argparse.Namespace) -> int:
+    views = found.documents(args.data_dir, DRIFT, DriftView, args.endpoint)
+    if args.json:
+        found.print_json(views)
+    else:
+        now = time.time()
+        found.print_lines([line for view in views for line in (*told(view, now, args.columns), "")][:-1])
+    return 1 if any(view.alarms for view in views) else 0
+
+
+def told(view: DriftView, now: float, columns: int) -> Iterator[str]:
+    if view.baseline is None:
+        yield f"{view.endpoint}: no baseline yet: {printable(view.waiting_for) or 'no rows have come'}"
+        return
+    standing = len(view.alarms)
+    alarms = "no alarm" if not standing else "1 ALARM" if standing == 1 else f"{standing} ALARMS"
+    yield f"{view.endpoint}: {alarms}, held against the baseline {view.baseline}"
+    yield f"  {view.windows:,} windows, the last {moment(view.last_window, now)}; false alarms: {view.promise}"
+    if view.waiting_for:
+        yield f"  {printable(view.waiting_for)}"
+    yield from _alarms("", view.alarms, now)
+    yield from _quality(view)
+    yield from _columns(view.columns[:columns], view.threshold)
+    yield from _alarms("over again: ", view.cleared, now)
+    if view.left_out:
+        yield f"  {view.left_out:,} columns beyond drift.max_columns are not watched"
+    if view.alarms:
+        yield f"  next: watchtower report --endpoint {view.endpoint}, and compare with what changed at that time"
+
+
+def _alarms(what: str, alarms: list[AlarmView], now: float) -> Iterator[str]:
+    if not alarms:
+        return
+    yield ""
+    head = (f"{what}column", "way", "since", "sure", "rows", "effect")
+    rows = [
+        (
+            alarm.column,
+            alarm.way,
+            moment(alarm.since if alarm.cleared is None else alarm.cleared, now),
+            f"10^{alarm.evidence:.1f} of 10^{alarm.threshold:.1f}",
+            f"{alarm.observations:,}",
+            alarm.effect,
+        )
+        for alarm in alarms
+    ]
+    yield from table(head, rows, "rows")
+
+
+def _quality(view: DriftView) -> Iterator[str]:
+    if view.quality:
+        yield ""
+        head = ("column", "broken in the last window", "rows", "of", "detail")
+        rows = [(one.column, one.violation, f"{one.rows:,}", f"{one.of:,}", one.detail) for one in view.quality]
+        yield from table(head, rows, "rows of")
+
+
+def _columns(columns: list[ColumnDriftView], threshold: float | None) -> Iterator[str]:
+    if not columns:
+        return
+    yield ""
+    rows = [
+        (
+            one.column,
+            one.kind,
+            f"{one.rows:,}",
+            number(one.evidence),
+            *(number(one.effects.get(name)) for name in _SHOWN[:2]),
+            *(share(one.effects.get(name)) for name in _SHOWN[2:]),
+        )
+        for one in columns
+    ]
+    yield from table(("last window", "kind", "rows", "evidence", *_SHOWN), rows, f"rows evidence {' '.join(_SHOWN)}")
+    yield f"  evidence is a decimal logarithm; an alarm is raised at {number(threshold)}"

@@ -1,0 +1,64 @@
+"""What the commands read: the analyst's documents in the state database, which a sidecar may be writing meanwhile.
+
+What is not there, or cannot be read, is wrong usage (2), and never the exit status 1 of an alarm or a verdict.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from watchtower.errors import ConfigError
+from watchtower.store.database import Access
+from watchtower.store.fault import StoreError, StoreFault
+from watchtower.store.state import State
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def add_arguments(parser: argparse.ArgumentParser, *, endpoint: str | None = "only of this endpoint") -> None:
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, default=Path(".watchtower"), help="(.watchtower)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    if endpoint is not None:
+        parser.add_argument("--endpoint", metavar="NAME", help=endpoint)
+
+
+@contextmanager
+def opened(data_dir: Path, access: Access = Access.READ) -> Iterator[State]:
+    try:
+        if not data_dir.is_dir():
+            raise ConfigError([f"{data_dir}: no such folder; --data-dir says where the sidecar keeps its state"])
+        with State(data_dir, access) as state:
+            yield state
+    except StoreError as error:
+        if error.fault is StoreFault.FOLDER_GONE:
+            raise ConfigError([f"{data_dir}: no exchange has been analysed here yet"]) from error
+        raise ConfigError([str(error)]) from error
+
+
+def documents(data_dir: Path, subject: str, kind: type[T], endpoint: str | None) -> list[T]:
+    """Of one endpoint, or of all of them; at least one."""
+    prefix = f"{subject}/{endpoint}" if endpoint else f"{subject}/"
+    with opened(data_dir) as state:
+        found = state.documents(prefix)
+    chosen = [text for key, text in found.items() if not endpoint or f"{key}/".startswith(f"{prefix}/")]
+    if not chosen:
+        about = f"about the endpoint {endpoint}" if endpoint else "yet"
+        raise ConfigError([f"{data_dir}: the analyst has told nothing {about} on {subject}"])
+    try:
+        return [msgspec.json.decode(text, type=kind) for text in chosen]
+    except msgspec.MsgspecError as error:
+        raise ConfigError([f"{data_dir}: written by another version of watchtower: {error}"]) from error
+
+
+def print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(msgspec.to_builtins(value), indent=2) + "\n")
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))

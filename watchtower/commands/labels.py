@@ -1,0 +1,89 @@
+import argparse
+import csv
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from watchtower.commands import found
+from watchtower.errors import ConfigError
+from watchtower.performance.labels import LabelColumns, Parsed, parse_json, parse_lines, parse_rows
+from watchtower.store.database import Access
+from watchtower.store.fault import StoreError, translated
+from watchtower.store.inbox import InboxLabel, Received
+
+EXAMPLES: Final = """\
+examples:
+  watchtower labels add labels.csv
+  watchtower labels add outcomes.parquet --request-id id --value churned --time at
+
+CSV (with a header), JSON Lines, JSON and Parquet, by the name's end. A label has a request id, a value, and where they
+are known a row within the request (0) and a time (now). Adding a file again changes nothing.
+exit status: 0 all were taken, 2 none was: each mistake is told with its line."""
+
+_AT_ONCE: Final = 10_000  # in a transaction, for which others wait
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EXAMPLES
+    parsers = parser.add_subparsers(dest="action", metavar="add", required=True)
+    adding = parsers.add_parser("add", help="hand labels to the analyst")
+    adding.epilog, adding.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
+    adding.add_argument("file", metavar="FILE", type=Path)
+    found.add_arguments(adding, endpoint=None)
+    usual = LabelColumns()
+    for name in LabelColumns.__struct_fields__:
+        flag, default = f"--{name.replace('_', '-')}", getattr(usual, name)
+        adding.add_argument(flag, metavar="COLUMN", default=default, dest=f"column_{name}", help=f"({default})")
+
+
+def main(args: argparse.Namespace) -> int:
+    columns = LabelColumns(**{name: getattr(args, f"column_{name}") for name in LabelColumns.__struct_fields__})
+    parsed = read(args.file, columns, time.time_ns())
+    if parsed.errors:
+        wrong = sum(parsed.faults.values())
+        more = [f"{args.file}: and {wrong - len(parsed.errors)} more"] if wrong > len(parsed.errors) else []
+        told = [f"{args.file}:{error.line}: {error.message}" for error in parsed.errors]
+        raise ConfigError(
+            [*told, *more, f"{args.file}: {wrong} of {wrong + len(parsed.labels)} are wrong: none was taken"]
+        )
+    total: Counter[str] = Counter(dict.fromkeys(Received._fields, 0))
+    with found.opened(args.data_dir, Access.WRITE) as state:
+        for first in range(0, len(parsed.labels), _AT_ONCE):
+            labels = parsed.labels[first : first + _AT_ONCE]
+            total.update(state.labels.put(InboxLabel.of(label) for label in labels)._asdict())
+    if args.json:
+        found.print_json(dict(total))
+    else:
+        sys.stdout.write(", ".join(f"{count:,} {name}" for name, count in total.items()) + "\n")
+    return 0
+
+
+def read(path: Path, columns: LabelColumns, now_ns: int) -> Parsed:
+    """A ConfigError when it is no such file at all; mistakes in its lines are in what is given."""
+    try:
+        with translated(path):
+            match path.suffix.lower():
+                case ".csv":
+                    with path.open(encoding="utf-8-sig", newline="") as file:
+                        return parse_rows(csv.DictReader(file), now_ns, columns, first_line=2)
+                case ".jsonl" | ".ndjson":
+                    with path.open("rb") as lines:
+                        return parse_lines(lines, now_ns)
+                case ".json":
+                    return parse_json(path.read_bytes(), now_ns)
+                case ".parquet" | ".pq":
+                    return parse_rows(_parquet_rows(path), now_ns, columns)
+    except (StoreError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError([f"{path}: cannot be read: {error}"]) from error
+    raise ConfigError([f"{path}: expected a name that ends in .csv, .jsonl, .ndjson, .json, .parquet or .pq"])
+
+
+def _parquet_rows(path: Path) -> Iterator[dict[str, object]]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches():
+            yield from batch.to_pylist()
