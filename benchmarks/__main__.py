@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from benchmarks import latency, machine, memory, proxies, shadow_faults
+from benchmarks import alarms, analysis, latency, machine, memory, profiles, proxies, shadow_faults, verdicts
 from benchmarks.pace import Pace
 from benchmarks.peers import PEERS, Peer
 from benchmarks.process import BenchmarkError, note
@@ -21,6 +21,10 @@ PARTS: Final[dict[str, Callable[[Pace, Sequence[Peer], Path], Part]]] = {
     "latency": latency.measure,
     "memory": memory.measure,
     "shadow_faults": shadow_faults.measure,
+    "analysis": analysis.measure,
+    "profiles": profiles.measure,
+    "verdicts": verdicts.measure,
+    "alarms": alarms.measure,
 }
 
 

@@ -109,7 +109,7 @@ def _aiohttp(site: Site) -> list[str]:
 
 
 def _watchtower(site: Site) -> list[str]:
-    models = ["--upstream", _url(site.upstream)]
+    models = ["--config", str(write("watchtower.yaml", site.folder)), "--upstream", _url(site.upstream)]
     if site.shadow is not None:
         models += ["--shadow", f"v2={_url(site.shadow)}"]
     ours = ["--listen", f"127.0.0.1:{site.listen}", "--admin", f"127.0.0.1:{site.admin}"]

@@ -199,7 +199,7 @@ def _table_of(decoded: Decoded | Fault) -> Table:
 def _pair_columns(shadow: str, batch: Sequence[tuple[Pair[Side], Difference]]) -> Mapping[str, Any]:
     differences = [difference for _, difference in batch]
     return {
-        "request_id": [pair.request_id.decode("utf-8", "backslashreplace") for pair, _ in batch],
+        "request_id": [pair.request_id for pair, _ in batch],
         "shadow": shadow,
         "started": [pair.at_ns for pair, _ in batch],
         "agrees": [one.agrees for one in differences],

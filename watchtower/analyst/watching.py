@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
+from watchtower.analyst.together import Together
 from watchtower.analyst.window_rows import WindowRows
 from watchtower.clock import SECOND
 from watchtower.drift.baseline import Baseline
 from watchtower.drift.effects_of_profiles import Effects, effects_of_table
-from watchtower.drift.multivariate import JointDetector, JointSettings
 from watchtower.drift.panel import Alarm, AllClear, Panel
 from watchtower.drift.profile import Profile
 from watchtower.drift.profiles import Profiles
@@ -19,17 +19,12 @@ from watchtower.drift.reference import DetectionSettings, Reference, column
 from watchtower.drift.seasonal import hour_of_week
 from watchtower.drift.settings import DriftSettings
 from watchtower.drift.windows import DAY_NS, HOUR_NS, MINUTE_NS, Window, Windows
-from watchtower.drift.witnesses import JointReference
-from watchtower.table import Kind
 from watchtower.units import parse_frequency
 
 VERSION: Final = 1
-JOINT: Final = "all numbers together"
 # Of the promise on false alarms: what the columns' own detectors have, and what is left for those of several together.
 _SHARE_OF_COLUMNS: Final = 0.8
-_FEWEST_JOINT_ROWS: Final = 500
 _REMEMBERED: Final = 50
-_NUMERIC: Final = frozenset({Kind.NUMBER, Kind.INTEGER})
 
 Keep = Callable[[Mapping[str, Any]], None]
 
@@ -53,12 +48,12 @@ class Watch:
     def adopt(self, baseline: Baseline, label: str) -> None:
         """Hold everything from here on against it. What was summed against another says nothing of this one."""
         self.baseline, self.label = baseline, label
-        self._numeric = tuple(name for name, kind in baseline.kinds.items() if kind in _NUMERIC)
-        self._kept_columns = frozenset(self._numeric)
         self._detection = self._detection_settings()
         self._references: dict[int, Reference] = {}
         self.panel = Panel(self._reference(0), self._detection)
-        self.joint = self._joint(baseline)
+        between = self._detection.windows_between_false_alarms
+        self.together = Together(baseline, between, 1 - _SHARE_OF_COLUMNS, self._settings.tolerance)
+        self._kept_columns = self.together.columns
         self.windows_seen = 0
         self.last, self.effects, self.found = None, {}, []
         self._windows = self._fresh_windows()
@@ -94,14 +89,12 @@ class Watch:
     def alarms(self) -> list[Alarm]:
         if self.baseline is None:
             return []
-        joint = self.joint.alarm if self.joint else None
-        return [*self.panel.alarms, *([joint] if joint else [])]
+        return [*self.panel.alarms, *self.together.alarms]
 
     def evidence(self) -> dict[str, float]:
         if self.baseline is None:
             return {}
-        joint = {self.joint.name: self.joint.evidence} if self.joint else {}
-        return self.panel.evidence() | joint
+        return self.panel.evidence() | self.together.evidence()
 
     def state(self) -> bytes:
         if self.baseline is None:
@@ -114,7 +107,7 @@ class Watch:
                 self.baseline.version,
                 counts,
                 self.panel.state(),
-                self.joint.state() if self.joint else None,
+                self.together.state(),
                 self._windows.state(),
                 cleared,
             )
@@ -124,13 +117,12 @@ class Watch:
         """Of the same baseline; what was summed against another is left behind."""
         if self.baseline is None or not state:
             return
-        version, baseline, counts, panel, joint, windows, cleared = msgspec.msgpack.decode(state)
+        version, baseline, counts, panel, together, windows, cleared = msgspec.msgpack.decode(state)
         if version != VERSION or baseline != self.baseline.version:
             return
         self.windows_seen, self.windows_judged, self.violations = counts
         self.panel.restore(panel)
-        if self.joint is not None and joint is not None:
-            self.joint.restore(joint)
+        self.together.restore(together)
         self._windows.restore(windows, self._restored_rows)
         self.cleared = deque((msgspec.convert(pair, tuple[Alarm, AllClear]) for pair in cleared), maxlen=_REMEMBERED)
 
@@ -167,9 +159,7 @@ class Watch:
 
     def _bet(self, window: Window[WindowRows]) -> list[Alarm | AllClear]:
         events = self.panel.observe(window.start_ns, window.held.profiles.counts(), self._reference(window.start_ns))
-        if self.joint is not None:
-            events += self.joint.observe(window.start_ns, window.held.matrix(self._numeric))
-        return events
+        return [*events, *self.together.observe(window.start_ns, window.held.kept, window.held.count)]
 
     def _reference(self, start_ns: int) -> Reference:
         """One for all hours, or each its own."""
@@ -181,22 +171,13 @@ class Watch:
             self._references[hour] = Reference(columns, self._detection)
         return self._references[hour]
 
-    def _joint(self, baseline: Baseline) -> JointDetector | None:
-        if len(self._numeric) < 2 or baseline.sample_rows < _FEWEST_JOINT_ROWS:
-            return None
-        sample = WindowRows(baseline.fresh(), {name: list(cells) for name, cells in baseline.sample.items()})
-        settings = JointSettings(
-            windows_between_false_alarms=self._detection.windows_between_false_alarms,
-            share=1 - _SHARE_OF_COLUMNS,
-            tolerance=self._settings.tolerance,
-        )
-        reference = JointReference.of_columns(self._numeric, sample.matrix(self._numeric))
-        return JointDetector(JOINT, reference, settings)
-
     def _detection_settings(self) -> DetectionSettings:
         between = parse_frequency(self._settings.false_alarms) / self._settings.window
         return DetectionSettings(
-            windows_between_false_alarms=max(between, 1.0), share=_SHARE_OF_COLUMNS, tolerance=self._settings.tolerance
+            windows_between_false_alarms=max(between, 1.0),
+            share=_SHARE_OF_COLUMNS,
+            tolerance=self._settings.tolerance,
+            rows_per_observation=self._settings.rows_per_observation,
         )
 
     def _held_against(self) -> Baseline:

@@ -4,15 +4,11 @@ from collections.abc import Sequence
 from typing import Final, Self
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from watchtower.drift.profiles import Profiles
 
 # As many as the joint detector looks at; what it bets on are rows, and more of one minute tell it little.
 ROWS_KEPT: Final = 500
-
-Matrix = NDArray[np.float64]
 
 
 class WindowRows:
@@ -23,27 +19,18 @@ class WindowRows:
         self.kept: dict[str, list[object]] = kept or {}
         self.count = max(map(len, self.kept.values()), default=0)
 
-    def update(self, names: Sequence[str], columns: Sequence[Sequence[object]], numeric: frozenset[str]) -> None:
+    def update(self, names: Sequence[str], columns: Sequence[Sequence[object]], wanted: frozenset[str]) -> None:
         self.profiles.update(names, columns)
         taken = min(ROWS_KEPT - self.count, len(columns[0]) if columns else 0, ROWS_KEPT // 8)
-        if taken <= 0 or not numeric:
+        if taken <= 0 or not wanted:
             return
         for name, cells in zip(names, columns, strict=True):
-            if name in numeric:
+            if name in wanted:
                 own = self.kept.setdefault(name, [None] * self.count)
                 own.extend(cells[:taken])
         self.count += taken
         for own in self.kept.values():
             own.extend([None] * (self.count - len(own)))
-
-    def matrix(self, names: Sequence[str]) -> Matrix:
-        """Numbers by row, NaN where there is none."""
-        found = np.full((self.count, len(names)), np.nan)
-        for at, name in enumerate(names):
-            for row, cell in enumerate(self.kept.get(name, ())):
-                if type(cell) is float or type(cell) is int:
-                    found[row, at] = cell
-        return found
 
     def merge(self, other: Self) -> None:
         """Hours and days keep no rows: nobody bets on them again."""

@@ -34,7 +34,8 @@ class DriftSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ignore: tuple[str, ...] = ()  # columns that are not watched
     window: Seconds = 60.0  # of event time; evidence is counted window by window
     lateness: SecondsOrZero = 120.0  # how long a window waits for rows that are under way
-    tolerance: Share = 0.02  # a change of a bin's share by less than this matters to nobody
+    tolerance: Share = 0.05  # of a standard deviation: a change by less than this matters to nobody
+    rows_per_observation: Count = 1  # of rows that repeat each other (retries, one user's), so many count as one
     false_alarms: str = "1 per 90d"  # over all columns together
     max_columns: Count = 200  # what is beyond them is counted
     max_categories: Count = 200  # words of a column with bins of their own
