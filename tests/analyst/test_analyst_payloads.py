@@ -1,0 +1,227 @@
+"""Bodies of the protocols, from the journal to the tables."""
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import brotli  # type: ignore[import-untyped]
+import pytest
+import zstandard
+from analyst_stage import Stage
+from recording import JSON, Body, pair, primary, shadow
+
+from watchtower.metrics import catalogue
+from watchtower.record import BodyNote
+
+BODIES = Path(__file__).parent.parent / "payload" / "bodies"
+EVENTS = b"text/event-stream; charset=utf-8"
+ASKED: Body = {"instances": [[1.0]]}
+ANSWER: Body = {"predictions": [1.0]}
+COLUMNS = "SELECT column_name AS name FROM (DESCRIBE rows) WHERE column_name LIKE '%.%' ORDER BY name"
+
+
+class Spoken(NamedTuple):
+    name: str  # of the bodies
+    target: bytes
+    protocol: str
+    rows: int
+    request_type: bytes = JSON
+    answer_type: bytes = JSON
+    pairs: int = 1
+
+    def bodies(self) -> list[bytes]:
+        return [next(BODIES.glob(f"{self.name}.{side}.*")).read_bytes() for side in ("request", "answer")]
+
+
+SPOKEN = (
+    Spoken("kserve_v1_objects", b"/v1/models/income:predict", "v1", 2),
+    Spoken("triton", b"/v2/models/iris/infer", "v2", 2),
+    Spoken("mlserver_pandas", b"/v2/models/m/infer", "v2", 3),
+    Spoken("mlflow_split", b"/invocations", "mlflow", 2),
+    Spoken("mlflow_csv", b"/invocations", "mlflow", 2, b"text/csv"),
+    Spoken("sagemaker_xgboost", b"/invocations", "sagemaker", 2, b"text/csv", b"text/csv; charset=utf-8"),
+    Spoken("torchserve_json", b"/predictions/text/1.0", "torchserve", 1),
+    Spoken("openai_embeddings", b"/v1/embeddings", "openai", 2),
+    Spoken("openai_tools", b"/v1/chat/completions", "openai", 1),
+    Spoken("vllm_stream", b"/v1/chat/completions", "openai", 1, JSON, EVENTS),
+)
+
+
+def answered(stage: Stage, spoken: Spoken) -> None:
+    request, answer = spoken.bodies()
+    one = primary(
+        1, request, answer, target=spoken.target, request_type=spoken.request_type, response_type=spoken.answer_type
+    )
+    other = shadow(1, answer, target=spoken.target, request_type=spoken.request_type, response_type=spoken.answer_type)
+    stage.analyse([one, other])
+
+
+@pytest.mark.parametrize("spoken", SPOKEN, ids=lambda spoken: spoken.name)
+def test_a_protocol_is_recognised_and_its_rows_are_kept(tmp_path: Path, spoken: Spoken) -> None:
+    stage = Stage(tmp_path)
+    answered(stage, spoken)
+    [protocol] = stage.status()["protocols"]
+
+    assert (protocol["path"], protocol["protocol"]) == (spoken.target.decode(), spoken.protocol)
+    assert stage.faults() == {}
+    assert stage.query("SELECT count(*) AS n FROM rows WHERE role = 'primary'") == [{"n": spoken.rows}]
+    assert stage.shadow()["agreeing"] == 1
+
+
+def test_a_streamed_answer_is_text_tokens_and_times(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    answered(stage, SPOKEN[-1])
+    [row] = stage.query("""SELECT "in.prompt" AS prompt, "out.text" AS text FROM rows WHERE role = 'primary'""")
+
+    assert row == {"prompt": "Greet me in French", "text": "Bonjour à toi"}
+
+
+def test_a_batch_counts_as_its_rows(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    batch = {"instances": [{"age": age} for age in range(7)]}
+    stage.analyse([primary(1, batch, {"predictions": [float(age) for age in range(7)]})])
+
+    assert stage.status()["rows"] == 7
+    assert stage.totals().by(catalogue.ANALYST_ROWS, "side") == {"input": 7, "output": 7}
+    assert stage.query("SELECT rows FROM exchanges") == [{"rows": 7}]
+    assert stage.query("""SELECT "row", "in.age" AS age FROM rows ORDER BY "row" DESC LIMIT 1""") == [
+        {"row": 6, "age": 6}
+    ]
+
+
+def test_rows_that_an_answer_lacks_are_missing(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse([primary(1, {"instances": [[1.0], [2.0]]}, ANSWER)])
+
+    assert stage.query("""SELECT "in.0" AS asked, "out.prediction" AS said FROM rows ORDER BY "row" """) == [
+        {"asked": 1.0, "said": 1.0},
+        {"asked": 2.0, "said": None},
+    ]
+
+
+def test_the_same_name_on_both_sides_is_two_columns(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse([primary(1, {"instances": [{"label": "a"}]}, {"predictions": [{"label": "b"}]})])
+
+    assert stage.query("""SELECT "in.label" AS asked, "out.label" AS said FROM rows""") == [{"asked": "a", "said": "b"}]
+
+
+def test_a_mapping_makes_columns_of_any_json(tmp_path: Path) -> None:
+    mapping = {"inputs": [{"name": "sku", "path": "$.order.sku"}], "outputs": [{"name": "p", "path": "$.result.p"}]}
+    stage = Stage(tmp_path, {"protocol": "mapped", "mapping": mapping})
+    stage.analyse([primary(1, {"order": {"sku": "a1"}}, {"result": {"p": 0.25}}, target=b"/score")])
+
+    assert stage.query("""SELECT "in.sku" AS sku, "out.p" AS p FROM rows""") == [{"sku": "a1", "p": 0.25}]
+
+
+def test_an_error_answer_has_no_rows_and_is_no_fault(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse([primary(1, ASKED, b"out of memory", status=500, outcome="error_status")])
+
+    assert stage.faults() == {}
+    assert stage.query("SELECT status, rows FROM exchanges") == [{"status": 500, "rows": 1}]
+
+
+@pytest.mark.parametrize(
+    ("note", "reason"),
+    [
+        (BodyNote.CUT, "cut"),
+        (BodyNote.UNREADABLE, "not_kept"),
+        (BodyNote.NOT_KEPT, "not_kept"),
+    ],
+)
+def test_a_body_that_the_journal_does_not_hold_is_a_fault_by_reason(
+    tmp_path: Path, note: BodyNote, reason: str
+) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse([primary(1, b'{"instances": [[1', ANSWER, request_note=note)], pair(2))
+
+    assert stage.faults() == {("input", reason): 1}
+    assert stage.query("SELECT request_fault FROM exchanges WHERE request_id = '000001'") == [{"request_fault": reason}]
+    assert stage.totals().value(catalogue.PAYLOAD_FAULTS, side="input", reason=reason) == 1
+    assert stage.shadow()["agreeing"] == 1
+
+
+def test_a_redacted_body_is_read_and_shown_redacted(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    kept = {"instances": [{"ssn": "<redacted>", "age": 4}]}
+    stage.analyse([primary(1, kept, ANSWER, request_note=BodyNote.REDACTED)])
+
+    assert stage.query("""SELECT "in.ssn" AS ssn, "in.age" AS age FROM rows""") == [{"ssn": "<redacted>", "age": 4}]
+
+
+def test_a_fault_is_shown_with_the_beginning_of_its_last_body(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse([primary(1, b"first", ANSWER), primary(2, b"second" * 100, ANSWER)])
+    [fault] = stage.status()["faults"]
+
+    assert (fault["reason"], fault["count"], fault["request_id"]) == ("not_json", 2, "000002")
+    assert fault["beginning"] == ("second" * 100)[:160]
+
+
+def test_without_a_fault_no_metric_claims_one(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse(pair(1))
+
+    assert stage.totals().value(catalogue.PAYLOAD_FAULTS) == 0
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+def test_a_compressed_body_is_read(tmp_path: Path, encoding: str) -> None:
+    stage = Stage(tmp_path)
+    packed = compressed(encoding, b'{"instances": [{"age": 4}]}')
+    stage.analyse([primary(1, packed, ANSWER, request_encoding=encoding.encode())])
+
+    assert stage.query("""SELECT "in.age" AS age FROM rows""") == [{"age": 4}]
+
+
+@pytest.mark.xfail(strict=True, reason="recognised from compressed bytes")
+def test_a_compressed_body_is_recognised_where_the_path_says_nothing(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    packed = gzip.compress(b'{"instances": [{"age": 4}]}')
+    stage.analyse([primary(1, packed, ANSWER, request_encoding=b"gzip", target=b"/predict")])
+
+    assert [each["protocol"] for each in stage.status()["protocols"]] == ["v1"]
+    assert stage.query(COLUMNS) == [{"name": "in.age"}, {"name": "out.prediction"}]
+
+
+@pytest.mark.xfail(strict=True, reason="what is recognised first stays, whatever it was")
+@pytest.mark.parametrize("first", [b"garbage", b'{"instances": [[1.0', b"[]"])
+def test_a_first_body_that_is_odd_does_not_decide_the_protocol_for_ever(tmp_path: Path, first: bytes) -> None:
+    stage = Stage(tmp_path)
+    sound = [primary(number, {"instances": [{"age": 4}]}, ANSWER, target=b"/predict") for number in range(2, 12)]
+    stage.analyse([primary(1, first, b"no", status=400, outcome="error_status", target=b"/predict"), *sound])
+
+    assert [each["protocol"] for each in stage.status()["protocols"]] == ["v1"]
+
+
+@pytest.mark.xfail(strict=True, reason="what was recognised is not kept")
+def test_the_protocol_is_told_again_after_a_restart(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse(pair(1))
+    before = stage.status()["protocols"]
+    stage.analyse()
+
+    assert before == stage.status()["protocols"]
+
+
+def test_faults_and_their_notes_survive_a_restart(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse([primary(1, b"odd", ANSWER)])
+    before = stage.status()["faults"]
+    stage.analyse()
+    after = stage.status()["faults"]
+
+    assert before == after
+    assert stage.totals().value(catalogue.PAYLOAD_FAULTS) == 1
+
+
+def compressed(encoding: str, body: bytes) -> Any:
+    if encoding == "gzip":
+        return gzip.compress(body)
+    if encoding == "deflate":
+        return zlib.compress(body)
+    if encoding == "br":
+        return brotli.compress(body)
+    return zstandard.compress(body)
