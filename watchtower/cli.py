@@ -32,6 +32,8 @@ COMMANDS: Final = (
     Command("drift", "watchtower.commands.drift", "what differs from the baseline, and which alarms stand"),
     Command("baseline", "watchtower.commands.baseline", "what traffic is held against: show, build, set"),
     Command("labels", "watchtower.commands.labels", "hand over what was true: add"),
+    Command("report", "watchtower.commands.report", "an Evidently page of a window against the baseline"),
+    Command("analyze", "watchtower.commands.analyze", "analyse what was recorded, without a sidecar"),
     Command("query", "watchtower.commands.query", "ask the store by SQL"),
     Command("openapi", "watchtower.commands.openapi", "print the admin API's OpenAPI document"),
 )

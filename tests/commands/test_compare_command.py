@@ -28,6 +28,13 @@ def test_the_status_is_the_worst_shadows(
     assert main(["compare", "--data-dir", str(left_by_an_analyst(tmp_path, *views))]) == expected
 
 
+def test_a_twin_is_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left_by_an_analyst(tmp_path, shadow(twin="same"), shadow(shadow="same", decision="undecided"))
+
+    assert main(["compare", "--data-dir", str(tmp_path)]) == 0
+    assert main(["compare", "--data-dir", str(tmp_path), "--shadow", "same"]) == 3
+
+
 def test_only_the_shadow_that_is_asked_about_decides(tmp_path: Path) -> None:
     left_by_an_analyst(tmp_path, shadow(), shadow(shadow="v3", decision="worse"))
 

@@ -29,10 +29,17 @@ def test_an_alarm_says_what_since_when_how_bad_and_how_sure() -> None:
     lines = list(told(drift(alarms=[alarm()], quality=[], columns=[]), NOON, 5))
 
     assert lines[0] == "churn: 1 ALARM, held against the baseline default 1"
-    assert lines[3:5] == [
-        "  column  way  since                          sure              rows  effect",
-        "  in.age  up   2027-01-15 07:00 UTC, 60m ago  10^7.2 of 10^5.1   420  mean +0.52 standard deviations",
+    assert lines[3:6] == [
+        "  in.age: up, since 2027-01-15 07:00 UTC, 60m ago",
+        "    mean +0.52 standard deviations",
+        "    evidence 10^7.2 where an alarm takes 10^5.1, from 420 rows",
     ]
+
+
+def test_what_is_over_again_says_since_when() -> None:
+    lines = list(told(drift(cleared=[alarm(cleared=NOON - 60)], quality=[], columns=[]), NOON, 5))
+
+    assert lines[3] == "  in.age was up: over since 2027-01-15 07:59 UTC, 60s ago"
 
 
 def test_what_breaks_the_baselines_form_is_counted() -> None:

@@ -70,6 +70,16 @@ async def test_before_anything_is_analysed_the_answer_says_so(
     assert body["detail"].startswith("No exchange has been analysed yet.")
 
 
+async def test_of_a_known_endpoint_it_is_told_that_only_this_is_missing(tmp_path: Path) -> None:
+    with State(tmp_path) as state:
+        state.commit(documents={documents.key(documents.STATUS, "churn"): b"{}"})
+
+    async with serving(analysed(tmp_path)) as client:
+        status, _, body = await client.ask("GET", f"{CHURN}/performance")
+
+    assert (status, body["detail"][:32]) == (404, "The analyst knows this endpoint,")
+
+
 async def test_without_an_analyst_the_answer_says_that_it_is_left_off(tmp_path: Path) -> None:
     async with serving(parts_in(tmp_path)) as client:
         status, _, body = await client.ask("GET", f"{CHURN}/drift")

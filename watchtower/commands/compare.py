@@ -35,8 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     views = found.documents(args.data_dir, SHADOW, ShadowView, args.endpoint)
+    judged = without_twins(views)
     if args.shadow is not None:
-        views = [view for view in views if view.shadow == args.shadow]
+        judged = views = [view for view in views if view.shadow == args.shadow]
         if not views:
             raise ConfigError([f"{args.data_dir}: the analyst has told nothing about a shadow {args.shadow}"])
     if args.json:
@@ -44,12 +45,17 @@ def main(args: argparse.Namespace) -> int:
     else:
         now = time.time()
         found.print_lines([line for view in views for line in (*told(view, now, args.worst), "")][:-1])
-    return status(views)
+    return status(judged)
+
+
+def without_twins(views: list[ShadowView]) -> list[ShadowView]:
+    """A twin is judged by nobody, unless it is asked about: it is there to measure."""
+    twins = {(view.endpoint, view.twin) for view in views}
+    return [view for view in views if (view.endpoint, view.shadow) not in twins]
 
 
 def status(views: list[ShadowView]) -> int:
-    """A twin is judged by nobody: it is there to measure."""
-    decisions = {view.decision for view in views if view.twin != view.shadow}
+    decisions = {view.decision for view in views}
     if WORSE in decisions:
         return 1
     return UNDECIDED_STATUS if decisions - {WITHIN} else 0
@@ -66,7 +72,7 @@ def told(view: ShadowView, now: float, worst: int = 0) -> Iterator[str]:
         yield f"  chance that any of these is ever wrong: {share(view.alpha)}"
     yield from _counts("failed or unlike", view.failures)
     yield from _counts("never paired", view.unpaired)
-    if view.twin is not None and view.twin != view.shadow:
+    if view.twin is not None:
         yield f"  disagreement beyond what {view.twin}, its twin, has: {share(view.disagreement_beyond_twin)}"
     yield from _latencies(view.latency_ms)
     columns = [column for column in view.columns if column.disagreeing][:_MOST_COLUMNS]

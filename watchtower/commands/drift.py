@@ -5,7 +5,7 @@ from typing import Final
 
 from watchtower.analyst.documents import DRIFT, AlarmView, ColumnDriftView, DriftView
 from watchtower.commands import found
-from watchtower.commands.layout import moment, number, printable, share, table
+from watchtower.commands.layout import WIDTH, cut, moment, number, printable, share, table
 
 EXAMPLES: Final = """\
 examples:
@@ -45,33 +45,27 @@ def told(view: DriftView, now: float, columns: int) -> Iterator[str]:
     yield f"  {view.windows:,} windows, the last {moment(view.last_window, now)}; false alarms: {view.promise}"
     if view.waiting_for:
         yield f"  {printable(view.waiting_for)}"
-    yield from _alarms("", view.alarms, now)
+    yield from _alarms(view.alarms, now)
     yield from _quality(view)
     yield from _columns(view.columns[:columns], view.threshold)
-    yield from _alarms("over again: ", view.cleared, now)
+    yield from _alarms(view.cleared, now)
     if view.left_out:
         yield f"  {view.left_out:,} columns beyond drift.max_columns are not watched"
     if view.alarms:
         yield f"  next: watchtower report --endpoint {view.endpoint}, and compare with what changed at that time"
 
 
-def _alarms(what: str, alarms: list[AlarmView], now: float) -> Iterator[str]:
-    if not alarms:
-        return
-    yield ""
-    head = (f"{what}column", "way", "since", "sure", "rows", "effect")
-    rows = [
-        (
-            alarm.column,
-            alarm.way,
-            moment(alarm.since if alarm.cleared is None else alarm.cleared, now),
-            f"10^{alarm.evidence:.1f} of 10^{alarm.threshold:.1f}",
-            f"{alarm.observations:,}",
-            alarm.effect,
-        )
-        for alarm in alarms
-    ]
-    yield from table(head, rows, "rows")
+def _alarms(alarms: list[AlarmView], now: float) -> Iterator[str]:
+    for alarm in alarms:
+        yield ""
+        if alarm.cleared is None:
+            yield f"  {printable(alarm.column)}: {printable(alarm.way)}, since {moment(alarm.since, now)}"
+        else:
+            over = f"over since {moment(alarm.cleared, now)}"
+            yield f"  {printable(alarm.column)} was {printable(alarm.way)}: {over}"
+        yield cut(f"    {printable(alarm.effect)}", WIDTH)
+        sure = f"10^{alarm.evidence:.1f} where an alarm takes 10^{alarm.threshold:.1f}"
+        yield f"    evidence {sure}, from {alarm.observations:,} rows"
 
 
 def _quality(view: DriftView) -> Iterator[str]:

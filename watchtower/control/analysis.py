@@ -89,14 +89,19 @@ class AnalysisHandlers:
         """The document as it is stored: the analyst made it of the type that the API promises."""
         endpoint = endpoint_of(request, self._endpoints())
         try:
-            document = await asyncio.to_thread(_read, self._path, documents.key(subject, endpoint.name, shadow))
+            wanted = documents.key(subject, endpoint.name, shadow)
+            document, is_known = await asyncio.to_thread(
+                _read, self._path, wanted, documents.key(documents.STATUS, endpoint.name)
+            )
         except StoreError as error:
             raise _unavailable(error, "the analysis cannot be read") from error
         if document is None:
-            raise web.HTTPNotFound(text=self._why_nothing())
+            raise web.HTTPNotFound(text=self._why_nothing(is_known=is_known))
         return web.Response(body=document, content_type="application/json")
 
-    def _why_nothing(self) -> str:
+    def _why_nothing(self, *, is_known: bool) -> str:
+        if is_known:
+            return "The analyst knows this endpoint, and has had nothing to tell about this yet."
         if self._analyst().state is AnalystState.OFF:
             return "The analyst is left off (`analyst: false`), and it has left nothing about this."
         return "No exchange has been analysed yet. /api/v1/status shows the analyst and its lag."
@@ -105,14 +110,15 @@ class AnalysisHandlers:
 _TOO_MANY: Final = f"More than {MAX_LABELS} labels: send them in several requests, or with `watchtower labels add`."
 
 
-def _read(path: Path, key: str) -> bytes | None:
-    """Before the analyst's first start there is no database, which is nothing to be told as a failure."""
+def _read(path: Path, key: str, status: str) -> tuple[bytes | None, bool]:
+    """The document, and whether there is one about the endpoint at all. Before the analyst's first start there is no database, which is nothing to be told as a failure."""
     try:
         with closing(Database(path, Access.READ)) as database:
-            return Documents(database).get(key)
+            shown = Documents(database)
+            return shown.get(key), shown.get(status) is not None
     except StoreError as error:
         if error.fault is StoreFault.FOLDER_GONE:
-            return None
+            return None, False
         raise
 
 
