@@ -24,6 +24,7 @@ from watchtower.store.database import Access
 from watchtower.store.query import Query
 from watchtower.store.state import State
 
+ENDPOINT_FILE = "watchtower.json"  # JSON is YAML
 ENDPOINT = {
     "name": "churn",
     "variants": [{"name": "blue", "url": "http://127.0.0.1:8000"}],
@@ -33,7 +34,7 @@ ENDPOINT = {
 
 def configured(folder: Path, data_dir: Path, endpoint: Mapping[str, Any], **config: Any) -> Config:
     """From a file, as an operator writes it."""
-    path = folder / "watchtower.json"  # JSON is YAML
+    path = folder / ENDPOINT_FILE
     own = {"data_dir": str(data_dir), "endpoints": [{**ENDPOINT, **endpoint}]}
     path.write_text(json.dumps({**own, **config}))
     return load(path, {})
