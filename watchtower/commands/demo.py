@@ -34,9 +34,8 @@ See what both models answered, what was recorded (--follow waits for more), and 
   curl http://{admin}/metrics
   curl http://{admin}/api/v1/status
 
-See whether v2 may take the place of v1, and the rows by SQL, some seconds after you asked:
+See whether v2 may take the place of v1, some seconds after you asked:
   {python} -m watchtower compare --data-dir {data_dir} --worst 1
-  {python} -m watchtower query --data-dir {data_dir} 'select * from rows limit 5'
 
 Let v2, which is called green here, answer half of the requests, and see who did:
   curl -X PUT http://{admin}/api/v1/endpoints/churn/weights -H 'content-type: application/json' -d '{{"weights": {{"blue": 1, "green": 1}}}}'
