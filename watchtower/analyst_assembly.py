@@ -13,6 +13,8 @@ from watchtower.analyst.baselining import Baselining
 from watchtower.analyst.comparing import Comparison
 from watchtower.analyst.decoding import Decoding
 from watchtower.analyst.endpoint import EndpointAnalysis, EndpointParts
+from watchtower.analyst.labelling import Labelling
+from watchtower.analyst.measuring import Measuring
 from watchtower.analyst.watching import Watch
 from watchtower.clock import Clock
 from watchtower.config.model import Config, EndpointConfig
@@ -45,7 +47,10 @@ def assembled(
 ) -> Iterator[Analyst]:
     """`journal`: a recorded one, read from its beginning and left as it is; else the sidecar's own, which is followed."""
     with Store(data_dir, config.store) as store, store_kept(store.housekeeper(), clock, observer):
-        endpoints = {one.name: _endpoint(one, store, clock) for one in config.endpoints}
+        labels = Labelling(
+            store, {one.name: Measuring(one.performance) for one in config.endpoints}, clock, _settle_s(config)
+        )
+        endpoints = {one.name: _endpoint(one, store, labels, clock) for one in config.endpoints}
         for name, endpoint in endpoints.items():
             endpoint.restore(store.state.blobs(f"{name}/"), clock.wall_ns())
         observer.resumed(endpoints.values())
@@ -54,6 +59,7 @@ def assembled(
             journal or data_dir / "journal",
             store,
             endpoints,
+            labels,
             clock,
             observer,
             may_sample=journal is None,
@@ -88,7 +94,12 @@ def store_kept(housekeeper: Housekeeper, clock: Clock, observer: AssemblyObserve
         housekeeper.close()
 
 
-def _endpoint(settings: EndpointConfig, store: Store, clock: Clock) -> EndpointAnalysis:
+def _settle_s(config: Config) -> float:
+    """A shadow's answer comes later than the primary's; where there are none, nobody is waited for."""
+    return max((one.compare.wait for one in config.endpoints if one.shadows), default=0.0)
+
+
+def _endpoint(settings: EndpointConfig, store: Store, labels: Labelling, clock: Clock) -> EndpointAnalysis:
     name = settings.name
 
     def keep(table: TableName, columns: Mapping[str, Any]) -> None:
@@ -96,7 +107,7 @@ def _endpoint(settings: EndpointConfig, store: Store, clock: Clock) -> EndpointA
 
     watch = Watch(settings.drift, partial(keep, TableName.WINDOWS))
     parts = EndpointParts(
-        Decoding(settings.protocol, settings.mapping),
+        Decoding(settings.protocol, settings.mapping, settings.performance.classes),
         Comparison(
             name,
             settings.compare,
@@ -105,5 +116,6 @@ def _endpoint(settings: EndpointConfig, store: Store, clock: Clock) -> EndpointA
         ),
         watch,
         Baselining(name, settings.baseline, settings.drift, store.state.baselines, watch.adopt),
+        labels.measurings[name],
     )
-    return EndpointAnalysis(name, parts, settings.drift.window, settings.drift.false_alarms, keep)
+    return EndpointAnalysis(name, parts, labels, settings.drift.window, settings.drift.false_alarms, keep)

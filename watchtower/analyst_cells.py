@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from threading import Lock
 
 from watchtower.analyst.documents import VerdictView
 from watchtower.analyst.endpoint import EndpointAnalysis
+from watchtower.analyst.skip import SkipReason
 from watchtower.compare.difference import Failure
 from watchtower.metrics import catalogue
 from watchtower.metrics.catalogue import Metric
@@ -12,12 +14,14 @@ from watchtower.metrics.cells import Cells
 from watchtower.store.fault import StoreError
 
 _DECISIONS = {"worse": -1.0, "undecided": 0.0, "within": 1.0}
+_STRANGER = SkipReason.UNKNOWN_ENDPOINT.value
 _Label = tuple[str, ...]
 
 
 class AnalystCells:
     def __init__(self, cells: Cells) -> None:
         self._cells = cells
+        self._lock = Lock()
         self._endpoints: list[EndpointAnalysis] = []
         self._told: dict[tuple[Metric, _Label], float] = {}
         self._lag = cells.gauge(catalogue.ANALYST_LAG)
@@ -28,7 +32,9 @@ class AnalystCells:
         self._lag.set(seconds)
 
     def store_failed(self, error: StoreError) -> None:
-        self._store_failures[error.fault].inc()
+        """Told by the analyst's thread and by the one that keeps the store."""
+        with self._lock:
+            self._store_failures[error.fault].inc()
 
     def store_size(self, size: int) -> None:
         self._store_bytes.set(size)
@@ -38,13 +44,17 @@ class AnalystCells:
         self._endpoints = list(endpoints)
         for endpoint in self._endpoints:
             self._told |= _totals(endpoint)
+        self._told |= self._unknown_labels()
 
-    def committed(self, damage: Mapping[str, int]) -> None:
+    def committed(self, damage: Mapping[str, int], strangers: Mapping[str, int]) -> None:
         for endpoint in self._endpoints:
             self._count(_totals(endpoint))
             self._show_shadows(endpoint)
             self._show_drift(endpoint)
+            self._show_performance(endpoint)
+        self._count(self._unknown_labels())
         self._count({(catalogue.ANALYST_JOURNAL_DAMAGE, (fault,)): count for fault, count in damage.items()})
+        self._count({(catalogue.ANALYST_SKIPPED, (name, _STRANGER)): count for name, count in strangers.items()})
 
     def _count(self, totals: Mapping[tuple[Metric, _Label], float]) -> None:
         for (metric, labels), total in totals.items():
@@ -87,6 +97,36 @@ class AnalystCells:
             left_out = watch.last.held.profiles.left_out
             self._cells.gauge(catalogue.DRIFT_COLUMNS_LEFT_OUT, name).set(left_out)
 
+    def _show_performance(self, endpoint: EndpointAnalysis) -> None:
+        view = endpoint.performance_view
+        if view is None:
+            return
+        if view.coverage is not None:
+            self._cells.gauge(catalogue.LABEL_COVERAGE, endpoint.name).set(view.coverage)
+        for series in view.series:
+            if series.segment is not None:
+                continue
+            for one in series.estimates:
+                names = (endpoint.name, series.who, one.metric)
+                for metric, value in (
+                    (catalogue.PERFORMANCE, one.value),
+                    (catalogue.PERFORMANCE_LOW, one.low),
+                    (catalogue.PERFORMANCE_HIGH, one.high),
+                ):
+                    if value is not None:
+                        self._cells.gauge(metric, *names).set(value)
+            for one in series.without_labels:
+                if one.value is not None:
+                    names = (endpoint.name, series.who, one.metric)
+                    self._cells.gauge(catalogue.PERFORMANCE_ESTIMATE, *names).set(one.value)
+
+    def _unknown_labels(self) -> dict[tuple[Metric, _Label], float]:
+        """An id that nobody knows belongs to no endpoint, unless there is only one that it could belong to."""
+        if not self._endpoints:
+            return {}
+        name = self._endpoints[0].name if len(self._endpoints) == 1 else ""
+        return {(catalogue.LABELS, (name, "unknown")): self._endpoints[0].labels.unknown}
+
 
 def _totals(endpoint: EndpointAnalysis) -> dict[tuple[Metric, _Label], float]:
     name, parts = endpoint.name, endpoint.parts
@@ -110,6 +150,7 @@ def _totals(endpoint: EndpointAnalysis) -> dict[tuple[Metric, _Label], float]:
     for violation, count in parts.watch.violations.items():
         found[catalogue.QUALITY_VIOLATIONS, (name, violation)] = count
     found[catalogue.DRIFT_WINDOWS, (name,)] = parts.watch.windows_judged
+    found[catalogue.LABELS, (name, "joined")] = parts.measuring.joined
     return found
 
 

@@ -14,9 +14,12 @@ from typing import Final, Protocol
 from zlib import crc32
 
 from watchtower.analyst.keeping import Read, exchange_columns
+from watchtower.analyst.labelling import Labelling
 from watchtower.analyst.settings import AnalystSettings
 from watchtower.analyst.skip import SkipReason
 from watchtower.clock import SECOND, Clock
+from watchtower.journal import offsets
+from watchtower.journal.offsets import Offsets
 from watchtower.journal.reader import Entry, JournalReader
 from watchtower.store.fault import StoreError
 from watchtower.store.schemas import TableName
@@ -25,6 +28,9 @@ from watchtower.store.store import Store
 READER: Final = "analyst"
 # One in so many is decoded while the analyst is behind: some ten times as fast, and still thousands of rows a minute.
 SAMPLE_WHEN_BEHIND: Final = 16
+END_OF_TIME: Final = 1 << 62  # of a recording: everything has been read
+# At the end, of what the workers wrote last: some 50,000 exchanges, two seconds. What is left waits for the next start.
+LAST_STEPS: Final = 25
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +50,8 @@ class Part(Protocol):
     def before_commit(self, now_ns: int) -> Mapping[str, bytes | None]:
         """The blobs that must survive a restart."""
 
-    def committed(self, now_ns: int) -> None: ...
+    def committed(self, now_ns: int) -> bool:
+        """Whether there is something new to show."""
 
     def skipped(self, reason: str, exchanges: int) -> None:
         """Exchanges that were read and not taken."""
@@ -63,8 +70,11 @@ class AnalystObserver(Protocol):
 
     def store_failed(self, error: StoreError) -> None: ...
 
-    def committed(self, damage: Mapping[str, int]) -> None:
-        """What the parts have counted so far is true now; `damage`: places of the journal that could not be read."""
+    def committed(self, damage: Mapping[str, int], strangers: Mapping[str, int]) -> None:
+        """What the parts have counted so far is true now.
+
+        `damage`: places of the journal that could not be read. `strangers`: exchanges by endpoints that are not configured.
+        """
 
 
 class Analyst:
@@ -74,6 +84,7 @@ class Analyst:
         journal: Path,
         store: Store,
         parts: Mapping[str, Part],
+        labels: Labelling,
         clock: Clock,
         observer: AnalystObserver,
         *,
@@ -83,15 +94,20 @@ class Analyst:
         self._settings = settings
         self._store = store
         self._parts = parts
+        self._labels = labels
         self._clock = clock
         self._observer = observer
         self._may_sample = may_sample
-        self._reader = JournalReader(journal, reader_name, store.state.offsets)
+        # It reads from where the store says. What it commits to the journal's folder only tells retention how far that is.
+        self._reader = JournalReader(journal, None, store.state.offsets)
+        self._journal = journal
+        self._reader_name = reader_name
         self._entries: Iterator[Entry] | None = None
         self._is_dirty = False
         self._committed_at_ns = clock.monotonic_ns()
         self._newest_ns = 0
         self._is_behind = False
+        self._strangers: Counter[str] = Counter()  # exchanges since the start, by endpoints that are configured no more
         self._is_failing = False
 
     @property
@@ -113,6 +129,7 @@ class Analyst:
         is_time = now_ns - self._committed_at_ns >= self._settings.commit_every * SECOND
         if self._is_dirty and (is_time or self._store.tables.is_due(now_ns)):
             self.commit()
+        self._look_at_labels(self._newest_ns if entries else max(self._newest_ns, self._clock.wall_ns()))
         return len(entries)
 
     def commit(self) -> bool:
@@ -120,35 +137,43 @@ class Analyst:
         wall_ns = self._clock.wall_ns()
         positions = self._reader.positions
         try:
-            blobs: dict[str, bytes | None] = {}
+            blobs: dict[str, bytes | None] = dict(self._labels.state())
             documents: dict[str, bytes | None] = {}
             for part in self._parts.values():
                 blobs |= part.before_commit(wall_ns)
                 documents |= part.documents(wall_ns)
-            self._store.commit(offsets=positions, blobs=blobs, documents=documents)
+            self._store.commit(offsets=positions, blobs=blobs, documents=documents, labels_taken=self._labels.taken)
         except StoreError as error:
             self._fail(error)
             return False
         if self._is_failing:
             logger.info("the store can be written again")
-        self._is_failing = self._is_dirty = False
+        self._is_failing = False
         self._committed_at_ns = self._clock.monotonic_ns()
-        for part in self._parts.values():
-            part.committed(wall_ns)
-        self._observer.committed(self.damage)
-        # Behind the commit: retention may take what lies before it, and we never ask for that again.
-        self._reader.commit(positions)
+        self._is_dirty = sum(part.committed(wall_ns) for part in self._parts.values()) > 0
+        self._observer.committed(self.damage, self._strangers)
+        self._tell_retention(positions)
         return True
 
     def finish(self) -> None:
         """The end of a recording: what waits for more is judged as it stands."""
         for part in self._parts.values():
             part.finish(self._clock.wall_ns())
-        self.commit()
+        while self.commit() and self._look_at_labels(END_OF_TIME, is_last=True):
+            pass
         self.close()
 
     def close(self) -> None:
         self._reader.close()
+
+    def _tell_retention(self, positions: Offsets) -> None:
+        """Behind the commit: what lies before it may go. Where that cannot be written, the next commit tells it."""
+        if self._reader_name is None:
+            return
+        try:
+            offsets.save(self._journal, self._reader_name, positions)
+        except OSError as error:
+            logger.debug("the journal's folder cannot be written", extra={"error": str(error)})
 
     def _next_batch(self) -> list[Entry]:
         if self._entries is None:
@@ -181,6 +206,18 @@ class Analyst:
         for (endpoint, reason), count in skipped.items():
             if (part := self._parts.get(endpoint)) is not None:
                 part.skipped(reason, count)
+            else:
+                self._strangers[endpoint] += count
+
+    def _look_at_labels(self, seen_ns: int, *, is_last: bool = False) -> bool:
+        """Whether something came of it, which the next commit keeps."""
+        try:
+            found = self._labels.look(seen_ns, is_committed=not self._is_dirty, is_last=is_last)
+        except StoreError as error:
+            self._fail(error)
+            return False
+        self._is_dirty |= found
+        return found
 
     def _reason_to_skip(self, entry: Entry, part: Part | None) -> SkipReason | None:
         if part is None:
@@ -206,12 +243,15 @@ class Analyst:
         self._is_failing = True
 
 
-def run(analyst: Analyst, pause: Callable[[float], bool], interval_s: float) -> None:
-    """Until `pause`, which waits for so long, says that it is over; then what was read is committed."""
+def run(analyst: Analyst, pause: Callable[[float], bool], interval_s: float, last_steps: int = LAST_STEPS) -> None:
+    """Until `pause`, which waits for so long, says that it is over; then the last that came is read, and committed."""
     is_over = False
     while not is_over:
         read = analyst.step()
         is_over = pause(0.0 if read else interval_s)
+    for _ in range(last_steps):
+        if not analyst.step():
+            break
     analyst.commit()
     analyst.close()
 

@@ -21,6 +21,7 @@ VERSION: Final = 1
 logger = logging.getLogger(__name__)
 
 Adopt = Callable[[Baseline, str], None]  # with its name and version, for people
+_FIRST: Final = 1
 
 
 class Baselining:
@@ -66,14 +67,20 @@ class Baselining:
                 max_categories=self._drift.max_categories,
             )
             self._freezer = None
-            self._adopt(self._fresh, self._settings.name)
+            latest = self._registered.get(self._endpoint, self._settings.name)
+            version = latest.version + 1 if latest else _FIRST
+            self._adopt(self._fresh, f"{self._settings.name} {version}")
             self.waiting_for = ""
         return taken
 
-    def committed(self, now_ns: int) -> None:
-        if self._fresh is not None:
-            self._register(self._fresh, now_ns)
-            self._fresh = None
+    def committed(self, now_ns: int) -> bool:
+        """Whether that made a baseline of ours true, which ought to be shown."""
+        if self._fresh is None:
+            return False
+        self._register(self._fresh, now_ns)
+        self.in_force = self._registered.active(self._endpoint)
+        self._fresh = None
+        return True
 
     def state(self) -> bytes:
         freezer = self._freezer.state() if self._freezer else None
@@ -115,7 +122,6 @@ class Baselining:
 
     def _register(self, baseline: Baseline, now_ns: int) -> None:
         self._registered.add(self._endpoint, baseline.name, baseline.source, baseline.to_bytes(), now_ns)
-        self.in_force = self._registered.active(self._endpoint)
         logger.info(
             "a baseline is in force",
             extra={"endpoint": self._endpoint, "rows": baseline.rows, "source": baseline.source},

@@ -78,11 +78,6 @@ class Comparison:
             for name, is_twin in shadows.items()
         }
 
-    @property
-    def is_idle(self) -> bool:
-        """Without a shadow there is nothing to compare."""
-        return not self._names
-
     def primary(self, exchange: Exchange, asked: Decoded | Fault, answered: Decoded | Fault) -> None:
         if not self._names:
             return
@@ -115,6 +110,14 @@ class Comparison:
             shadow.verdict.update(own, shadow.latest_ns, NO_EVIDENCE if shadow.is_twin else noise)
             noise = own if shadow.is_twin else noise
             self._keep(_pair_columns(shadow.name, batch))
+
+    def idle(self, now_ns: int) -> int:
+        """Everything is read, so time has come as far as the clock says: how many were given up."""
+        return len(self._pairer.idle(now_ns))
+
+    def finish(self) -> None:
+        """The end of a recording: nobody comes any more."""
+        self._pairer.flush()
 
     @property
     def unpaired(self) -> Mapping[tuple[str, Reason], int]:
@@ -149,7 +152,9 @@ class Comparison:
             self._pairer.restore(state, _decoded)
 
     def _compare(self, pair: Pair[Side]) -> None:
-        shadow = self.shadows[pair.shadow]
+        shadow = self.shadows.get(pair.shadow)
+        if shadow is None:  # it waited over a restart that took it out of the configuration
+            return
         primary, answer = pair.primary.answer, pair.answer.answer
         difference = self._comparer.compare(primary, answer)
         shadow.totals.add(difference, pair.primary.segment)
@@ -225,10 +230,7 @@ def _details(difference: Difference) -> str | None:
 
 
 def _encoded(side: Side) -> bytes:
-    """A document is left out where there is a table: it is looked into only where columns cannot tell."""
-    answer = side.answer
-    document = None if answer.table.names else answer.document
-    return msgspec.msgpack.encode((answer._replace(document=document), side.request, side.segment))
+    return msgspec.msgpack.encode(side)
 
 
 def _decoded(state: bytes) -> Side:

@@ -1,8 +1,9 @@
 """An exchange's kept bodies as rows, by the protocol that its endpoint speaks; what cannot be read is a counted fault."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -13,7 +14,7 @@ from watchtower.payload.message import Decoded, Message
 from watchtower.payload.recognise import Recognised, recognise
 from watchtower.payload.registry import adapter
 from watchtower.payload.settings import MappingSettings
-from watchtower.record import BodyNote, Exchange
+from watchtower.record import BodyNote, Exchange, Role
 from watchtower.table import EMPTY, Side
 
 MAX_DECOMPRESSED: Final = 16 * 1024 * 1024  # 16 times what a shadow's answer may be by default
@@ -32,36 +33,84 @@ class FaultNote(msgspec.Struct, frozen=True):
     beginning: str
 
 
+class Bodies(NamedTuple):
+    asked: Decoded | Fault
+    answered: Decoded | Fault
+
+
 @dataclass(slots=True)
 class Decoding:
     """One endpoint's adapters, and what they could not read."""
 
     protocol: str
     mapping: MappingSettings | None = None
+    classes: tuple[str, ...] = ()  # names of the positions of probabilities
     faults: Counter[tuple[Side, Fault]] = field(default_factory=Counter)
     notes: dict[tuple[Side, Fault], FaultNote] = field(default_factory=dict)
     recognised: dict[str, Recognised] = field(default_factory=dict)  # by path
     _adapters: dict[tuple[bytes, bytes], Adapter] = field(default_factory=dict)
 
-    def request(self, exchange: Exchange) -> Decoded | Fault:
-        """The rows that were asked about, or why they cannot be known, which is counted."""
-        note, body = exchange.request_note, exchange.request_body
-        if note == BodyNote.NONE:
-            return NOTHING
-        try:
-            body = _plain(note, body, exchange.request_encoding)
-            spoken = self._adapter(exchange, body)
-            return spoken.request(body, Message(exchange.target, exchange.request_type))
-        except PayloadError as error:
-            return self._blame(Side.INPUT, error, exchange, body)
+    def read(self, exchange: Exchange) -> Bodies:
+        """The rows that were asked about and answered, or why they cannot be known, which is counted.
 
-    def answer(self, exchange: Exchange) -> Decoded | Fault:
-        """As `request`; an answer with an error's status has no rows, whatever it says."""
-        note, body = exchange.response_note, exchange.response_body
-        if note == BodyNote.NONE or not 200 <= exchange.status < 300:
-            return NOTHING
+        A shadow's record holds no request: it stands with the primary's. An answer with an error's status has no rows.
+        """
+        is_primary = exchange.role == Role.PRIMARY
+        request: bytes | Fault | None = None
+        if is_primary and exchange.request_note != BodyNote.NONE:
+            request = self._plain(Side.INPUT, exchange, exchange.request_note, exchange.request_body)
+        answer: bytes | Fault | None = None
+        if exchange.response_note != BodyNote.NONE and 200 <= exchange.status < 300:
+            answer = self._plain(Side.OUTPUT, exchange, exchange.response_note, exchange.response_body)
+        known = self._adapters.get((exchange.target.partition(b"?")[0], exchange.request_type))
+        spoken = known or self._recognised(exchange, request, answer)
+        asked = self._decoded(Side.INPUT, spoken, exchange, request)
+        answered = self._decoded(Side.OUTPUT, spoken, exchange, answer)
+        if known is None and is_primary:
+            self._remember(exchange, spoken, asked, answered)
+        return Bodies(asked, answered)
+
+    def state(self) -> bytes:
+        spoken = [(path, kind, found.name) for (path, kind), found in self._adapters.items()]
+        faults = [(side, fault, count, self.notes[side, fault]) for (side, fault), count in self.faults.items()]
+        return msgspec.msgpack.encode((self.protocol, spoken, list(self.recognised.items()), faults))
+
+    def restore(self, state: bytes) -> None:
+        """What was recognised stays recognised: a column must not change its name because we were started again."""
+        protocol, spoken, recognised, faults = msgspec.msgpack.decode(state, type=_State)
+        if protocol == self.protocol:
+            self._adapters = {(path, kind): adapter(name, self.mapping, self.classes) for path, kind, name in spoken}
+            self.recognised = {path: Recognised(*found) for path, found in recognised}
+        for side, fault, count, note in faults:
+            self.faults[side, Fault(fault)] = count
+            self.notes[side, Fault(fault)] = note
+
+    def _plain(self, side: Side, exchange: Exchange, note: BodyNote | str, body: bytes) -> bytes | Fault:
+        encoding = exchange.request_encoding if side is Side.INPUT else exchange.response_encoding
+        if note == BodyNote.CUT:
+            return self._blame(side, PayloadError(Fault.CUT, "longer than capture.max_body"), exchange, body)
+        if note not in _READABLE:
+            return self._blame(side, PayloadError(Fault.NOT_KEPT, str(note)), exchange, body)
         try:
-            body = _plain(note, body, exchange.response_encoding)
+            return decoded(body, encoding, MAX_DECOMPRESSED) if encoding else body
+        except PayloadError as error:
+            return self._blame(side, error, exchange, body)
+
+    def _recognised(self, exchange: Exchange, request: bytes | Fault | None, answer: bytes | Fault | None) -> Adapter:
+        name = self.protocol
+        if name == _AUTO:
+            bodies = [body if isinstance(body, bytes) else b"" for body in (request, answer)]
+            name = recognise(exchange.target, exchange.request_type, *bodies).name
+        return adapter(name, self.mapping, self.classes)
+
+    def _decoded(self, side: Side, spoken: Adapter, exchange: Exchange, body: bytes | Fault | None) -> Decoded | Fault:
+        if body is None:
+            return NOTHING
+        if not isinstance(body, bytes):
+            return body
+        try:
+            if side is Side.INPUT:
+                return spoken.request(body, Message(exchange.target, exchange.request_type))
             message = Message(
                 exchange.target,
                 exchange.response_type,
@@ -70,26 +119,22 @@ class Decoding:
                 exchange.last_part_ns,
                 exchange.parts,
             )
-            return self._adapter(exchange, exchange.request_body).answer(body, message)
+            return spoken.answer(body, message)
         except PayloadError as error:
-            return self._blame(Side.OUTPUT, error, exchange, body)
+            return self._blame(side, error, exchange, body)
 
-    def _adapter(self, exchange: Exchange, request: bytes) -> Adapter:
+    def _remember(self, exchange: Exchange, spoken: Adapter, asked: Decoded | Fault, answered: Decoded | Fault) -> None:
+        """Only what a good answer has shown: one odd request must not decide what all others mean."""
+        if not (isinstance(asked, Decoded) and isinstance(answered, Decoded) and 200 <= exchange.status < 300):
+            return
+        if not (asked.table.rows or answered.table.rows) or len(self._adapters) >= MAX_KNOWN_PATHS:
+            return
         path = exchange.target.partition(b"?")[0]
-        key = (path, exchange.request_type)
-        known = self._adapters.get(key)
-        if known is not None:
-            return known
-        if self.protocol != _AUTO:
-            found = Recognised(self.protocol, "configured")
-        else:
-            found = recognise(exchange.target, exchange.request_type, request, exchange.response_body)
-        known = adapter(found.name, self.mapping)
-        # A shadow's record has no request to tell by: what it shows is not worth remembering.
-        if len(self._adapters) < MAX_KNOWN_PATHS and (request or self.protocol != _AUTO):
-            self._adapters[key] = known
-            self.recognised[path.decode("utf-8", "replace")] = found
-        return known
+        self._adapters[path, exchange.request_type] = spoken
+        why = "configured"
+        if self.protocol == _AUTO:
+            why = recognise(exchange.target, exchange.request_type, exchange.request_body, exchange.response_body).why
+        self.recognised[path.decode("utf-8", "replace")] = Recognised(spoken.name, why)
 
     def _blame(self, side: Side, error: PayloadError, exchange: Exchange, body: bytes) -> Fault:
         key = (side, error.fault)
@@ -101,20 +146,11 @@ class Decoding:
         )
         return error.fault
 
-    def state(self) -> bytes:
-        """The faults; what is spoken is recognised again."""
-        kept = [(side, fault, count, self.notes[side, fault]) for (side, fault), count in self.faults.items()]
-        return msgspec.msgpack.encode(kept)
 
-    def restore(self, state: bytes) -> None:
-        for side, fault, count, note in msgspec.msgpack.decode(state, type=list[tuple[Side, str, int, FaultNote]]):
-            self.faults[side, Fault(fault)] = count
-            self.notes[side, Fault(fault)] = note
-
-
-def _plain(note: BodyNote | str, body: bytes, encoding: bytes) -> bytes:
-    if note == BodyNote.CUT:
-        raise PayloadError(Fault.CUT, "longer than capture.max_body")
-    if note not in (BodyNote.WHOLE, BodyNote.REDACTED):
-        raise PayloadError(Fault.NOT_KEPT, str(note))
-    return decoded(body, encoding, MAX_DECOMPRESSED) if encoding else body
+_READABLE: Final = frozenset({BodyNote.WHOLE, BodyNote.REDACTED})
+_State = tuple[
+    str,
+    Sequence[tuple[bytes, bytes, str]],
+    Sequence[tuple[str, tuple[str, str]]],
+    Sequence[tuple[Side, str, int, FaultNote]],
+]

@@ -52,6 +52,7 @@ class AnalysisView(View, frozen=True, kw_only=True):
     rows: int
     skipped: dict[str, int]  # exchanges that were only counted, by reason
     late_rows: int  # that came after their window was closed
+    left_out_columns: int  # cells' columns beyond the thousand that an endpoint may have: neither kept nor watched
     protocols: list[ProtocolView]
     faults: list[FaultView]
 
@@ -203,22 +204,62 @@ class EstimateView(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
 
 
+class EstimateErrorView(msgspec.Struct, frozen=True, kw_only=True):
+    """How far estimates without labels were off, over the blocks of rows whose labels came."""
+
+    metric: str
+    blocks: int
+    bias: float | None
+    mean_error: float | None
+    held: float | None  # share of blocks whose realised value lay within the estimate's interval
+    disagreed: int
+
+
+class BlockView(msgspec.Struct, frozen=True, kw_only=True):
+    """Labelled rows in the order in which their labels came: what was estimated for them, and what they said."""
+
+    since: float
+    until: float
+    rows: int
+    estimated: dict[str, float | None]
+    realised: dict[str, float | None]
+    disagrees: list[str]
+
+
 class PerformanceSeriesView(msgspec.Struct, frozen=True, kw_only=True):
     """Of one variant or shadow, whole or one of its segments."""
 
     who: str
+    role: str
     segment: str | None
     task: str
+    since: float | None  # when the first of the labels that are counted here was joined
+    rows: int | None  # that it answered within the label period; of a segment nobody counts them
+    labelled: int  # of these; of a segment, that are counted here
+    coverage: float | None
+    lag_seconds: dict[str, float | None]
     estimates: list[EstimateView]
-    without_labels: list[EstimateView]
-    disagrees: list[str]  # metrics whose estimate and whose labels differ beyond both intervals
+    without_labels: list[EstimateView]  # of all rows of the last one to two days
+    calibration: str | None  # none, platt or isotonic; with none, scores are taken at their word and have no interval
+    calibrated_on: int  # labelled rows
+    errors: list[EstimateErrorView]
+    blocks: list[BlockView]
+    disagrees: list[str]  # metrics whose estimate and whose labels differ beyond both intervals, in the last block
 
 
 class PerformanceView(View, frozen=True, kw_only=True):
-    labels: int
-    joined: int
-    unknown: int  # whose id had no row when their period ended
-    waiting: int
+    labels: int  # that found their row, each counted once
+    joined: int  # of them, those that are in the metrics
+    changed: int  # of them, corrections of labels that were: they stand in the table of labels alone
+    unknown: int  # whose id had no row when their period ended; of all endpoints, as they belong to none
+    waiting: int  # for their row; of all endpoints, too
     coverage: float | None  # share of the period's rows that have a label
-    lag_seconds: dict[str, float | None]  # between the prediction and its label: p50, p95
+    lag_seconds: dict[str, float | None]  # between the prediction and its label: p50, p90
+    task: str | None  # null until there is a label
+    is_decided: bool  # until then, the task is what the few labels so far look like
+    why: str
+    prediction: str | None  # the column that labels are of
+    score: str | None
+    positive: str | None
+    alpha: float  # chance that an interval misses, looked at once
     series: list[PerformanceSeriesView]

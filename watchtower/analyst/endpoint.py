@@ -8,14 +8,16 @@ import msgspec
 
 from watchtower.analyst.baselining import Baselining
 from watchtower.analyst.comparing import Comparison, document_key
-from watchtower.analyst.decoding import NOTHING, Decoding
+from watchtower.analyst.decoding import Decoding
 from watchtower.analyst.documents import (
     BASELINE,
     DRIFT,
+    PERFORMANCE,
     SCHEMA,
     STATUS,
     AnalysisView,
     FaultView,
+    PerformanceView,
     ProtocolView,
     ShadowView,
     key,
@@ -23,11 +25,13 @@ from watchtower.analyst.documents import (
 from watchtower.analyst.drift_view import baseline_view, drift_view, schema_view
 from watchtower.analyst.frames import Frame, Frames
 from watchtower.analyst.keeping import Read, row_columns
+from watchtower.analyst.labelling import Labelling
+from watchtower.analyst.measuring import Measuring
+from watchtower.analyst.performance_view import performance_view
 from watchtower.analyst.watching import Watch
 from watchtower.clock import SECOND
 from watchtower.drift.schema import infer_kind
 from watchtower.journal.reader import Entry
-from watchtower.payload.fault import Fault
 from watchtower.payload.message import Decoded
 from watchtower.record import Role
 from watchtower.store.schemas import INPUT, OUTPUT, TableName
@@ -45,28 +49,31 @@ class EndpointParts(NamedTuple):
     comparison: Comparison
     watch: Watch
     baselining: Baselining
+    measuring: Measuring
 
 
 class EndpointAnalysis:
-    def __init__(self, name: str, parts: EndpointParts, window_s: float, promise: str, keep: Keep) -> None:
+    def __init__(
+        self, name: str, parts: EndpointParts, labels: Labelling, window_s: float, promise: str, keep: Keep
+    ) -> None:
         self.name = name
         self.parts = parts
+        self.labels = labels
         self._promise = promise
         self._keep = keep
         self._frames = Frames(round(window_s * SECOND))
         self._seen: dict[str, Kind] = {}
         self.totals: Counter[tuple[str, str]] = Counter()  # what was counted, by label, since the analysis began
         self.shadow_views: list[ShadowView] = []  # as they were last shown
+        self.performance_view: PerformanceView | None = None
+        self._left_out = 0
         self._latest_ns = 0
 
     def take(self, entry: Entry) -> Read:
         exchange, parts = entry.exchange, self.parts
-        answered = parts.decoding.answer(exchange)
-        asked: Decoded | Fault = NOTHING
+        asked, answered = parts.decoding.read(exchange)
         if exchange.role == Role.PRIMARY:
-            asked = parts.decoding.request(exchange)
-            if not parts.comparison.is_idle:
-                parts.comparison.primary(exchange, asked, answered)
+            parts.comparison.primary(exchange, asked, answered)
         else:
             parts.comparison.shadow(exchange, answered)
         rows = self._frames.add(
@@ -86,21 +93,25 @@ class EndpointAnalysis:
         )
 
     def end_batch(self, now_ns: int) -> None:
+        parts = self.parts
         for frame in self._frames.take():
-            columns = row_columns(frame)
+            columns = self._known(row_columns(frame))
             self._keep(TableName.ROWS, columns)
             if frame.key.inputs:
                 self.totals["rows", Side.INPUT] += len(frame)
             if frame.key.outputs:
                 self.totals["rows", Side.OUTPUT] += len(frame)
+            parts.measuring.answered(frame, columns)
+            self.labels.offer(frame)
             if frame.key.role == Role.PRIMARY:
                 self._watch(frame, columns, now_ns)
-        self.parts.comparison.end_batch(now_ns)
-        self.parts.watch.judge()
+        parts.comparison.end_batch(now_ns)
+        parts.watch.judge()
 
     def idle(self, now_ns: int) -> bool:
         """Whether time alone has closed something."""
-        return self.parts.watch.idle(now_ns) > 0
+        given_up = self.parts.comparison.idle(now_ns)
+        return self.parts.watch.idle(now_ns) + given_up > 0
 
     def before_commit(self, now_ns: int) -> Mapping[str, bytes | None]:
         parts = self.parts
@@ -109,7 +120,10 @@ class EndpointAnalysis:
             "watch": parts.watch.state(),
             "baseline": parts.baselining.state(),
             "decoding": parts.decoding.state(),
-            "counts": msgspec.msgpack.encode((VERSION, list(self.totals.items()), self._latest_ns)),
+            "performance": parts.measuring.state(),
+            "counts": msgspec.msgpack.encode(
+                (VERSION, list(self.totals.items()), self._latest_ns, self._seen, self._left_out)
+            ),
             **parts.comparison.state(),
         }
         return {f"{self.name}/{part}": state for part, state in states.items()}
@@ -118,8 +132,9 @@ class EndpointAnalysis:
         """Go on where the last commit stood."""
         states = {name.removeprefix(f"{self.name}/"): state for name, state in blobs.items()}
         if (kept := states.get("counts")) is not None:
-            _, totals, self._latest_ns = msgspec.msgpack.decode(kept)
+            _, totals, self._latest_ns, seen, self._left_out = msgspec.msgpack.decode(kept)
             self.totals = Counter({(what, label): count for (what, label), count in totals})
+            self._seen = {name: Kind(kind) for name, kind in seen.items()}
         if (kept := states.get("decoding")) is not None:
             self.parts.decoding.restore(kept)
         if (kept := states.get("baseline")) is not None:
@@ -127,14 +142,17 @@ class EndpointAnalysis:
         self.parts.baselining.look(now_ns)
         if (kept := states.get("watch")) is not None:
             self.parts.watch.restore(kept)
+        if (kept := states.get("performance")) is not None:
+            self.parts.measuring.restore(kept)
         self.parts.comparison.restore(states)
 
-    def committed(self, now_ns: int) -> None:
-        self.parts.baselining.committed(now_ns)
+    def committed(self, now_ns: int) -> bool:
+        return self.parts.baselining.committed(now_ns)
 
     def finish(self, now_ns: int) -> None:
         """The end of a recording: what is open is judged."""
         self.end_batch(now_ns)
+        self.parts.comparison.finish()
         self.parts.watch.finish()
 
     def documents(self, now_ns: int) -> Mapping[str, bytes]:
@@ -145,6 +163,11 @@ class EndpointAnalysis:
             key(BASELINE, name): baseline_view(name, parts.watch, parts.baselining, now_ns),
             key(SCHEMA, name): schema_view(name, parts.watch, self._seen, now_ns),
         }
+        labels = self.labels
+        self.performance_view = performance_view(
+            name, parts.measuring, labels.unknown, labels.waiting, now_ns, self._latest_ns
+        )
+        found[key(PERFORMANCE, name)] = self.performance_view
         self.shadow_views = list(parts.comparison.views(now_ns))
         found |= {document_key(name, view.shadow): view for view in self.shadow_views}
         return {name: msgspec.json.encode(view) for name, view in found.items()}
@@ -152,16 +175,25 @@ class EndpointAnalysis:
     def skipped(self, reason: str, exchanges: int) -> None:
         self.totals["skipped", reason] += exchanges
 
+    def _known(self, columns: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Without the columns beyond the most that an endpoint may have: their names are the clients' to invent."""
+        unknown = [name for name in columns if name.startswith((INPUT, OUTPUT)) and name not in self._seen]
+        room = MAX_SEEN - len(self._seen)
+        self._seen |= {name: infer_kind(columns[name]) for name in unknown[:room]}
+        if len(unknown) <= room:
+            return columns
+        self._left_out += len(unknown) - room
+        left_out = frozenset(unknown[room:])
+        return {name: cells for name, cells in columns.items() if name not in left_out}
+
     def _watch(self, frame: Frame, columns: Mapping[str, Any], now_ns: int) -> None:
         names = [name for name in columns if name.startswith((INPUT, OUTPUT))]
         cells = [columns[name] for name in names]
-        for name, column in zip(names, cells, strict=True):
-            if name not in self._seen and len(self._seen) < MAX_SEEN:
-                self._seen[name] = infer_kind(column)
         taken = self.parts.baselining.add(names, cells, now_ns)
         if taken < len(frame):
             rest = cells if not taken else [column[taken:] for column in cells]
-            self.parts.watch.take(frame.key.window_ns, names, rest)
+            # A clock that was ahead for a moment must not make everything behind it late.
+            self.parts.watch.take(min(frame.key.window_ns, now_ns), names, rest)
 
     def _analysis(self, now_ns: int) -> AnalysisView:
         decoding, totals = self.parts.decoding, self.totals
@@ -173,6 +205,7 @@ class EndpointAnalysis:
             rows=totals["rows", Side.OUTPUT],
             skipped={label: count for (what, label), count in totals.items() if what == "skipped"},
             late_rows=self.parts.watch.late_rows,
+            left_out_columns=self._left_out,
             protocols=[
                 ProtocolView(path=path, protocol=found.name, why=found.why)
                 for path, found in decoding.recognised.items()

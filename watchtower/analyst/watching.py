@@ -101,6 +101,7 @@ class Watch:
             return b""
         counts = (self.windows_seen, self.windows_judged, self.violations)
         cleared = [(alarm, clear) for alarm, clear in self.cleared]
+        last = (self.last.start_ns, self.last.length_ns, self.last.held.state()) if self.last else None
         return msgspec.msgpack.encode(
             (
                 VERSION,
@@ -109,6 +110,7 @@ class Watch:
                 self.panel.state(),
                 self.together.state(),
                 self._windows.state(),
+                last,
                 cleared,
             )
         )
@@ -117,13 +119,16 @@ class Watch:
         """Of the same baseline; what was summed against another is left behind."""
         if self.baseline is None or not state:
             return
-        version, baseline, counts, panel, together, windows, cleared = msgspec.msgpack.decode(state)
+        version, baseline, counts, panel, together, windows, last, cleared = msgspec.msgpack.decode(state)
         if version != VERSION or baseline != self.baseline.version:
             return
         self.windows_seen, self.windows_judged, self.violations = counts
         self.panel.restore(panel)
         self.together.restore(together)
         self._windows.restore(windows, self._restored_rows)
+        if last is not None:
+            start_ns, length_ns, held = last
+            self._look_at(Window(start_ns, length_ns, self._restored_rows(held)))
         self.cleared = deque((msgspec.convert(pair, tuple[Alarm, AllClear]) for pair in cleared), maxlen=_REMEMBERED)
 
     def _restored_rows(self, state: bytes) -> WindowRows:
@@ -137,15 +142,12 @@ class Watch:
         return len(windows)
 
     def _judge(self, window: Window[WindowRows]) -> None:
-        baseline, profiles = self._held_against(), window.held.profiles
-        effects = effects_of_table(baseline.profiles, profiles)
         if window.length_ns == self._base_ns:
+            self._look_at(window)
             self.windows_seen += 1
             self.windows_judged += 1
-            self.last, self.effects = window, effects
             before = {alarm.column: alarm for alarm in self.alarms}
             events = self._bet(window)
-            self.found = findings(baseline, profiles)
             for finding in self.found:
                 if finding.is_violation:
                     self.violations[finding.fault] = self.violations.get(finding.fault, 0) + 1
@@ -155,7 +157,15 @@ class Watch:
                 if isinstance(event, AllClear) and event.column in before
             )
             self.events.extend(events)
+            effects = self.effects
+        else:
+            effects = effects_of_table(self._held_against().profiles, window.held.profiles)
         self._keep(self._columns(window, effects))
+
+    def _look_at(self, window: Window[WindowRows]) -> None:
+        baseline, profiles = self._held_against(), window.held.profiles
+        self.last, self.effects = window, effects_of_table(baseline.profiles, profiles)
+        self.found = findings(baseline, profiles)
 
     def _bet(self, window: Window[WindowRows]) -> list[Alarm | AllClear]:
         events = self.panel.observe(window.start_ns, window.held.profiles.counts(), self._reference(window.start_ns))

@@ -124,6 +124,11 @@ class Pairer(Generic[T]):
         # The last bucket may hold what began just now; it is complete one bucket later.
         return [leg for bucket in sorted(b for b in self._buckets if b < last) for leg in self._ended(bucket)]
 
+    def idle(self, now_ns: int) -> list[Unpaired[T]]:
+        """As `expire`, when nothing is left to read: then the clock says how far time has come, and no item."""
+        self._latest_ns = max(self._latest_ns, now_ns)
+        return self.expire(now_ns)
+
     def flush(self) -> list[Unpaired[T]]:
         """All that waits, at the end of a recording."""
         return [leg for bucket in sorted(self._buckets) for leg in self._ended(bucket)]
