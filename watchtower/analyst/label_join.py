@@ -1,0 +1,212 @@
+"""Labels and the rows that they are of: which columns were meant, and what is compared with what.
+
+Which column is the prediction: the configured one, else the endpoint's first output. Where that is a vector of
+probabilities, its derived `NAME.label` is what was said and the vector is how sure the model was. Which task it is, is
+decided from the first labelled rows and then kept: metrics of two tasks are no series.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from watchtower.performance.classes import class_name
+from watchtower.performance.labels import Label
+from watchtower.performance.numbers import number, numbers
+from watchtower.performance.settings import PerformanceSettings, Task
+from watchtower.performance.task import decide_task
+from watchtower.store.schemas import OUTPUT
+
+Numbers = NDArray[np.float64]
+ScoreOf = Literal["positive", "predicted"]
+
+_LABEL: Final = ".label"  # what `payload/derive.py` adds behind the name of a vector
+_SCORE: Final = ".score"
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """The columns, as the store names them."""
+
+    prediction: str
+    score: str | None  # one number for each row
+    vector: str | None  # one for each class
+
+    @property
+    def is_derived(self) -> bool:
+        return self.vector is not None and self.prediction == self.vector + _LABEL
+
+
+class Row(NamedTuple):
+    """What the store, or the journal, says of one row."""
+
+    who: str
+    role: str
+    started_ns: int
+    cells: Mapping[str, Any]  # by column
+
+
+class Joined(NamedTuple):
+    """A label beside what one model said of its row."""
+
+    who: str
+    role: str
+    label: Label
+    started_ns: int
+    predicted: Any
+    score: Any
+    vector: Any
+    segments: tuple[str, ...]  # values, in the order of the configured columns
+
+
+class Answers(NamedTuple):
+    """Rows as the metrics take them."""
+
+    predicted: Sequence[object]
+    score: Numbers | None = None  # one number for each row
+    probabilities: Numbers | None = None  # one for each class
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """How predictions are to be read; what was decided once."""
+
+    task: Task
+    why: str
+    columns: Choice
+    is_share: bool = False  # the prediction is a probability, cut at the threshold
+    score_of: ScoreOf = "positive"
+    classes: tuple[str, ...] = ()  # of the probabilities' columns, where there are any
+    positive: str | None = None
+    is_binary: bool = False
+    threshold: float = 0.5
+
+    @property
+    def has_estimates(self) -> bool:
+        """Whether there is a score for each class that could be right, so that one can tell without labels."""
+        if self.task is Task.REGRESSION:
+            return False
+        has_one = self.is_share or self.columns.score is not None
+        return self.columns.vector is not None or (has_one and self.is_binary)
+
+    def answers(self, predicted: Sequence[Any], scores: Sequence[Any], vectors: Sequence[Any]) -> Answers:
+        if self.task is Task.REGRESSION:
+            return Answers(predicted)
+        if self.is_share:
+            shares = numbers(predicted)
+            return Answers(self._cut(shares), shares)
+        if self.columns.vector is not None:
+            found = matrix(vectors, len(self.classes))
+            return Answers(self._likeliest(found) if self.columns.is_derived else predicted, None, found)
+        return Answers(predicted, numbers(scores) if self.columns.score is not None else None)
+
+    def _cut(self, shares: Numbers) -> list[str | None]:
+        yes = self.positive or "1"
+        no = next((name for name in (*self.classes, "0", "1") if name != yes), "0")
+        names = np.where(shares >= self.threshold, yes, no).astype(object)
+        names[np.isnan(shares)] = None
+        found: list[str | None] = names.tolist()
+        return found
+
+    def _likeliest(self, probabilities: Numbers) -> list[str | None]:
+        """By the configured names: what was derived may be a position."""
+        known: list[bool] = np.asarray(np.isfinite(probabilities).all(axis=1)).tolist()
+        tops = np.where(np.isnan(probabilities), -1, probabilities).argmax(axis=1).tolist()
+        return [self.classes[top] if is_known else None for top, is_known in zip(tops, known, strict=True)]
+
+    def of_positive(self, answers: Answers, positive: str) -> Numbers | None:
+        """Scores as an estimate without labels takes them: of the positive class, or one for each of three and more."""
+        if answers.probabilities is not None:
+            if len(self.classes) > 2:
+                return answers.probabilities
+            column: Numbers = answers.probabilities[:, self.classes.index(positive)]
+            return column
+        if answers.score is None or self.score_of == "positive":
+            return answers.score
+        says = np.array([class_name(value) == positive for value in answers.predicted], np.bool_)
+        return np.where(says, answers.score, 1 - answers.score)
+
+
+def choose(columns: Sequence[str], settings: PerformanceSettings) -> Choice | None:
+    """None as long as there is no such column."""
+    outputs = [name for name in columns if name.startswith(OUTPUT)]
+    name = OUTPUT + settings.prediction.removeprefix(OUTPUT) if settings.prediction else next(iter(outputs), None)
+    score = OUTPUT + settings.score.removeprefix(OUTPUT) if settings.score else None
+    if name is None or name not in outputs:
+        return None
+    if name + _LABEL not in outputs:
+        return Choice(name, score, None)
+    return Choice(name + _LABEL, name + _SCORE, name) if score is None else Choice(name + _LABEL, score, None)
+
+
+def decide(columns: Choice, rows: Sequence[Joined], settings: PerformanceSettings) -> Reading:
+    labels, predicted = [row.label.value for row in rows], [row.predicted for row in rows]
+    decision = decide_task(labels, predicted, settings.task)
+    if decision.task is Task.REGRESSION:
+        return Reading(Task.REGRESSION, decision.why, columns)
+    columns = _probabilities(columns, rows)
+    names = {name for value in labels if (name := class_name(value)) is not None}
+    said = {name for value in predicted if (name := class_name(value)) is not None}
+    classes = tuple(name for value in settings.classes if (name := class_name(value)))
+    width = _width(row.vector for row in rows) if columns.vector else 0
+    if width and not classes and names <= {str(at) for at in range(width)}:
+        classes = tuple(str(at) for at in range(width))
+    has_vector = width > 0 and len(classes) == width
+    # A share is cut where its classes are known: 0 and 1, or the two that are configured.
+    is_share = decision.is_score or (len(classes) == 2 and columns == Choice(columns.prediction, None, None))
+    is_share = is_share and _are_shares(predicted)
+    return Reading(
+        Task.CLASSIFICATION,
+        decision.why,
+        columns if has_vector else msgspec.structs.replace(columns, vector=None),
+        is_share=is_share,
+        score_of="predicted" if columns.is_derived and not has_vector else settings.score_of,
+        classes=classes,
+        positive=_positive(names, classes, settings),
+        is_binary=is_share or len({*classes} if has_vector else names | said) <= 2,
+        threshold=settings.threshold,
+    )
+
+
+def _probabilities(columns: Choice, rows: Sequence[Joined]) -> Choice:
+    """A configured column of scores that turns out to hold one for each class."""
+    if columns.vector is None and _width(row.score for row in rows):
+        return Choice(columns.prediction, None, columns.score)
+    return columns
+
+
+def _width(cells: Iterable[Any]) -> int:
+    return next((len(cell) for cell in cells if isinstance(cell, list)), 0)
+
+
+def _positive(names: AbstractSet[str], classes: Sequence[str], settings: PerformanceSettings) -> str | None:
+    """Of two classes, without a word on it: 1, or the second of those that are listed, or of the alphabet."""
+    given = class_name(settings.positive) if settings.positive is not None else None
+    if classes:
+        second = classes[1] if len(classes) == 2 else classes[0]
+        return given if given in classes else second
+    if given is not None:
+        return given
+    return sorted(names)[1] if len(names) == 2 and "1" not in names else "1"
+
+
+def _are_shares(predicted: Sequence[Any]) -> bool:
+    found = numbers(predicted)
+    found = found[np.isfinite(found)]
+    return bool(found.size and found.min() >= 0 and found.max() <= 1 and (found != np.round(found)).any())
+
+
+def matrix(vectors: Sequence[Any], width: int) -> Numbers:
+    """A row of numbers for each vector, of NaN where it is none or has another length."""
+    try:
+        found = np.array(vectors, np.float64)
+        if found.shape == (len(vectors), width):
+            return found
+    except (TypeError, ValueError):
+        pass
+    nothing = [float("nan")] * width
+    rows = [
+        [number(value) for value in one] if isinstance(one, list) and len(one) == width else nothing for one in vectors
+    ]
+    return np.array(rows, np.float64).reshape(len(rows), width)

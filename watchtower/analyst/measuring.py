@@ -1,0 +1,264 @@
+"""One endpoint's answers held against their labels: by who answered, whole and by segment, beside what was estimated.
+
+Labels reach this once each, joined with the primary's and the shadows' rows. Until there are enough of them to say which
+task it is, they are kept as they came, and what is shown of them is provisional.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from watchtower.analyst.estimating import Estimating, Labelled
+from watchtower.analyst.frames import Frame
+from watchtower.analyst.label_coverage import PeriodCoverage
+from watchtower.analyst.label_join import Choice, Joined, Reading, Row, choose, decide
+from watchtower.analyst.rolling import Rolling
+from watchtower.clock import SECOND
+from watchtower.performance.classification import Classification
+from watchtower.performance.labels import Label
+from watchtower.performance.numbers import number
+from watchtower.performance.regression import Regression
+from watchtower.performance.settings import PerformanceSettings, Task
+from watchtower.record import Role
+from watchtower.store.schemas import INPUT, OUTPUT
+
+VERSION: Final = 1
+# Whole numbers of few values may be classes or counts; a few hundred rows tell most of them apart.
+DECIDED_BY: Final = 200
+UNKNOWN: Final = "unknown"
+OTHERS: Final = "other values"
+
+Series = Classification | Regression
+Key = tuple[str, str | None]  # who, and `column=value` of a segment
+
+
+class Measured:
+    """What is summed, once it is known how to read the answers."""
+
+    def __init__(self, reading: Reading, settings: PerformanceSettings) -> None:
+        self.reading = reading
+        self._settings = settings
+        self.series: dict[Key, Rolling[Any]] = {}
+        self.estimates: dict[str, Estimating] = {}
+        self._values: dict[str, list[str]] = {}  # of each segment column, those that are told apart
+
+    def update(self, rows: Sequence[Joined], now_ns: int) -> None:
+        for who in dict.fromkeys(row.who for row in rows):
+            mine = [row for row in rows if row.who == who]
+            labelled = Labelled(
+                [row.label.value for row in mine],
+                self.reading.answers(
+                    [row.predicted for row in mine], [row.score for row in mine], [row.vector for row in mine]
+                ),
+            )
+            self._add((who, None), labelled, now_ns)
+            if self.reading.has_estimates:
+                self.estimating(who).labelled(labelled, now_ns)
+            for at, column in enumerate(self._settings.segments):
+                names = np.array([self._segment(column, row.segments[at]) for row in mine])
+                for name in np.unique(names).tolist():
+                    self._add((who, name), labelled.where(names == name), now_ns)
+
+    def estimating(self, who: str) -> Estimating:
+        found = self.estimates.get(who)
+        if found is None:
+            found = self.estimates[who] = Estimating(self.reading, self._settings, self._table)
+        return found
+
+    def _add(self, key: Key, rows: Labelled, now_ns: int) -> None:
+        found = self._sums(key).at(now_ns)
+        if isinstance(found, Regression):
+            found.update(rows.labels, rows.answers.predicted)
+        else:
+            found.update(rows.labels, *rows.answers)
+
+    def _sums(self, key: Key) -> Rolling[Any]:
+        found = self.series.get(key)
+        if found is None:
+            made = partial(Regression, alpha=self._settings.alpha)
+            span_ns = round(self._settings.label_period * SECOND)
+            is_regression = self.reading.task is Task.REGRESSION
+            found = self.series[key] = Rolling(
+                made if is_regression else partial(self._table, self._settings.alpha), span_ns
+            )
+        return found
+
+    def _table(self, alpha: float) -> Classification:
+        return Classification(
+            positive=self.reading.positive,
+            classes=self.reading.classes,
+            score_of=self.reading.score_of,
+            bins=self._settings.calibration_bins,
+            max_classes=self._settings.max_classes,
+            alpha=alpha,
+        )
+
+    def _segment(self, column: str, value: str) -> str:
+        known = self._values.setdefault(column, [])
+        if value not in known:
+            if len(known) >= self._settings.max_segments:
+                return f"{column}={OTHERS}"
+            known.append(value)
+        return f"{column}={value}"
+
+    def state(self) -> tuple[object, ...]:
+        return (
+            self.reading,
+            [(key, sums.state()) for key, sums in self.series.items()],
+            [(who, one.state()) for who, one in self.estimates.items()],
+            self._values,
+        )
+
+    @classmethod
+    def restored(cls, state: Sequence[Any], settings: PerformanceSettings) -> "Measured":
+        reading, series, estimates, values = state
+        measured = cls(msgspec.convert(reading, Reading), settings)
+        for (who, segment), kept in series:
+            measured._sums((who, segment)).restore(kept)
+        for who, kept in estimates:
+            measured.estimating(who).restore(kept)
+        measured._values = values
+        return measured
+
+
+class Measuring:
+    def __init__(self, settings: PerformanceSettings) -> None:
+        self.settings = settings
+        self.coverage = PeriodCoverage(round(settings.label_period * SECOND))
+        self.joined = 0  # labels, each counted once however many models its row met
+        self.changed = 0
+        self.since_ns: int | None = None
+        self._choice: Choice | None = None
+        self._early: list[Joined] = []  # until the task is decided
+        self._measured: Measured | None = None
+        self._provisional: Measured | None = None
+        self._segments = tuple(INPUT + name for name in settings.segments)
+
+    @property
+    def is_decided(self) -> bool:
+        return self._measured is not None
+
+    @property
+    def measured(self) -> Measured | None:
+        """None while there is no label."""
+        if self._measured is None and self._provisional is None and self._early and self._choice is not None:
+            self._provisional = Measured(decide(self._choice, self._early, self.settings), self.settings)
+            self._provisional.update(self._early, self.since_ns or 0)
+        return self._measured or self._provisional
+
+    def answered(self, frame: Frame, columns: Mapping[str, Any]) -> None:
+        """Rows that came, whether they will have a label or not."""
+        key = frame.key
+        if not key.outputs:
+            return
+        self.coverage.answered(key.role, key.variant, key.window_ns, len(frame))
+        measured = self._measured
+        if measured is None or not measured.reading.has_estimates:
+            return
+        chosen = measured.reading.columns
+        predicted = columns.get(chosen.prediction)
+        if predicted is None:
+            return
+        nothing = (None,) * len(frame)
+        scores = columns.get(chosen.score or "", nothing)
+        vectors = columns.get(chosen.vector or "", nothing)
+        measured.estimating(key.variant).answered(measured.reading.answers(predicted, scores, vectors), key.window_ns)
+
+    def columns(self, present: Sequence[str]) -> list[str]:
+        """Which of a file's columns are needed beside the labels."""
+        if self._choice is None or self._measured is None:
+            return [name for name in present if name.startswith(OUTPUT) or name in self._segments]
+        chosen = self._measured.reading.columns
+        wanted = {chosen.prediction, chosen.score, chosen.vector, *self._segments}
+        return [name for name in present if name in wanted]
+
+    def join(self, label: Label, rows: Sequence[Row]) -> list[Joined]:
+        """A label and all that was said of its row; for `count`, and to be kept."""
+        if self._choice is None:
+            names = [row.cells for row in rows if row.role == Role.PRIMARY] or [row.cells for row in rows]
+            self._choice = next((found for cells in names if (found := choose(list(cells), self.settings))), None)
+        chosen = self._measured.reading.columns if self._measured else self._choice
+        # A shadow's record has no request: what tells its segment stands with the primary's.
+        told = next((row.cells for row in rows if row.role == Role.PRIMARY), {})
+        segments = tuple(_word(told.get(name)) for name in self._segments)
+        return [
+            Joined(
+                row.who,
+                row.role,
+                label,
+                row.started_ns,
+                row.cells.get(chosen.prediction) if chosen else None,
+                row.cells.get(chosen.score or "") if chosen else None,
+                row.cells.get(chosen.vector or "") if chosen else None,
+                segments,
+            )
+            for row in rows
+        ]
+
+    def count(self, rows: Sequence[Joined], labels: int, now_ns: int) -> None:
+        """Labels that were joined for the first time, with their rows."""
+        self.joined += labels
+        if self.since_ns is None:
+            self.since_ns = now_ns
+        for role, who in dict.fromkeys((row.role, row.who) for row in rows):
+            mine = [row for row in rows if (row.role, row.who) == (role, who)]
+            started = np.array([row.started_ns for row in mine], np.int64)
+            known = np.array([row.label.at_ns for row in mine], np.int64)
+            self.coverage.labelled(role, who, started, known - started)
+        if self._measured is not None:
+            self._measured.update(rows, now_ns)
+            return
+        if self._choice is None:  # no answer had the column that labels are of
+            return
+        self._early += rows
+        self._provisional = None
+        if self.joined >= DECIDED_BY:
+            self._measured = Measured(decide(self._choice, self._early, self.settings), self.settings)
+            self._measured.update(self._early, now_ns)
+            self._early = []
+
+    def state(self) -> bytes:
+        measured = self._measured.state() if self._measured else None
+        counts = (self.joined, self.changed, self.since_ns)
+        return msgspec.msgpack.encode(
+            (VERSION, self._made_for(), counts, self.coverage.state(), self._choice, self._early, measured)
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Under other settings the metrics begin anew: two definitions make no series. What was counted stays."""
+        version, made_for, counts, coverage, choice, early, measured = msgspec.msgpack.decode(state)
+        if version != VERSION:
+            return
+        self.joined, self.changed, self.since_ns = counts
+        self.coverage.restore(coverage)
+        if msgspec.msgpack.encode(made_for) != msgspec.msgpack.encode(self._made_for()):
+            return
+        self._choice = msgspec.convert(choice, Choice | None)
+        self._early = [_joined(row) for row in early]
+        if measured is not None:
+            self._measured = Measured.restored(measured, self.settings)
+
+    def _made_for(self) -> list[object]:
+        return [getattr(self.settings, name) for name in self.settings.__struct_fields__ if name not in _FREE]
+
+
+# Settings that change nothing of what was summed.
+_FREE: Final = frozenset({"label_period", "max_waiting"})
+
+
+def _joined(row: Sequence[Any]) -> Joined:
+    who, role, label, started_ns, predicted, score, vector, segments = row
+    return Joined(who, role, msgspec.convert(label, Label), started_ns, predicted, score, vector, tuple(segments))
+
+
+def _word(cell: object) -> str:
+    """As a segment's name."""
+    value = number(cell)
+    if cell is None or (isinstance(cell, float) and np.isnan(value)):
+        return UNKNOWN
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return str(int(value)) if isinstance(cell, float) and value.is_integer() else str(cell)[:100]

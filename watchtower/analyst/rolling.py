@@ -1,0 +1,68 @@
+"""What was summed lately: the current span and the one before it, so that what is long past is forgotten.
+
+What is shown is of one to two spans. A window that slides would keep every part of it; this keeps two.
+"""
+
+from collections.abc import Callable
+from typing import Generic, Protocol, Self, TypeVar
+
+import msgspec
+
+
+class Sum(Protocol):
+    def merge(self, other: Self) -> None: ...
+
+    def state(self) -> bytes: ...
+
+    def restore(self, data: bytes) -> None: ...
+
+
+T = TypeVar("T", bound=Sum)
+
+
+class Rolling(Generic[T]):
+    def __init__(self, made: Callable[[], T], span_ns: int) -> None:
+        self._made = made
+        self._span_ns = span_ns
+        self._older: T | None = None
+        self._newer = made()
+        self._older_began_ns: int | None = None
+        self._began_ns: int | None = None
+        self._whole: T | None = None
+
+    def at(self, now_ns: int) -> T:
+        """What is to be added to."""
+        if self._began_ns is None:
+            self._began_ns = now_ns
+        if now_ns - self._began_ns >= self._span_ns:
+            self._older, self._older_began_ns = self._newer, self._began_ns
+            self._newer, self._began_ns = self._made(), now_ns
+        self._whole = None
+        return self._newer
+
+    @property
+    def whole(self) -> T:
+        """Both spans together; to be read only."""
+        if self._older is None:
+            return self._newer
+        if self._whole is None:
+            self._whole = self._made()
+            self._whole.merge(self._older)
+            self._whole.merge(self._newer)
+        return self._whole
+
+    @property
+    def since_ns(self) -> int | None:
+        return self._began_ns if self._older_began_ns is None else self._older_began_ns
+
+    def state(self) -> bytes:
+        older = None if self._older is None else self._older.state()
+        return msgspec.msgpack.encode((self._older_began_ns, older, self._began_ns, self._newer.state()))
+
+    def restore(self, state: bytes) -> None:
+        self._older_began_ns, older, self._began_ns, newer = msgspec.msgpack.decode(state)
+        self._newer, self._older, self._whole = self._made(), None, None
+        self._newer.restore(newer)
+        if older is not None:
+            self._older = self._made()
+            self._older.restore(older)
