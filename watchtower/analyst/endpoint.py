@@ -78,7 +78,7 @@ class EndpointAnalysis:
             parts.comparison.shadow(exchange, answered)
         rows = self._frames.add(
             exchange,
-            asked.table if isinstance(asked, Decoded) else EMPTY,
+            parts.measuring.told(exchange, asked.table) if isinstance(asked, Decoded) else EMPTY,
             answered.table if isinstance(answered, Decoded) else EMPTY,
         )
         self.totals["exchanges", exchange.role] += 1
@@ -187,7 +187,8 @@ class EndpointAnalysis:
         return {name: cells for name, cells in columns.items() if name not in left_out}
 
     def _watch(self, frame: Frame, columns: Mapping[str, Any], now_ns: int) -> None:
-        names = [name for name in columns if name.startswith((INPUT, OUTPUT))]
+        headers = self.parts.measuring.headers
+        names = [name for name in columns if name.startswith((INPUT, OUTPUT)) and name not in headers]
         cells = [columns[name] for name in names]
         taken = self.parts.baselining.add(names, cells, now_ns)
         if taken < len(frame):

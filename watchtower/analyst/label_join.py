@@ -83,6 +83,11 @@ class Reading(msgspec.Struct, frozen=True):
     threshold: float = 0.5
 
     @property
+    def score(self) -> str | None:
+        """The column that says how sure the model was."""
+        return self.columns.prediction if self.is_share else self.columns.vector or self.columns.score
+
+    @property
     def has_estimates(self) -> bool:
         """Whether there is a score for each class that could be right, so that one can tell without labels."""
         if self.task is Task.REGRESSION:

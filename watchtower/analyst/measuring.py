@@ -22,12 +22,14 @@ from watchtower.performance.labels import Label
 from watchtower.performance.numbers import number
 from watchtower.performance.regression import Regression
 from watchtower.performance.settings import PerformanceSettings, Task
-from watchtower.record import Role
+from watchtower.record import Exchange, Role
 from watchtower.store.schemas import INPUT, OUTPUT
+from watchtower.table import Table
 
 VERSION: Final = 1
 # Whole numbers of few values may be classes or counts; a few hundred rows tell most of them apart.
 DECIDED_BY: Final = 200
+HEADER: Final = "header:"  # before the name, where a segment is told by a header
 UNKNOWN: Final = "unknown"
 OTHERS: Final = "other values"
 
@@ -136,6 +138,7 @@ class Measuring:
         self._measured: Measured | None = None
         self._provisional: Measured | None = None
         self._segments = tuple(INPUT + name for name in settings.segments)
+        self.headers = tuple(name for name in self._segments if name.startswith(INPUT + HEADER))
 
     @property
     def is_decided(self) -> bool:
@@ -148,6 +151,16 @@ class Measuring:
             self._provisional = Measured(decide(self._choice, self._early, self.settings), self.settings)
             self._provisional.update(self._early, self.since_ns or 0)
         return self._measured or self._provisional
+
+    def told(self, exchange: Exchange, asked: Table) -> Table:
+        """A request's rows, beside the headers that tell their segment: the store keeps no others."""
+        if not self.headers or not asked.rows:
+            return asked
+        names = tuple(name.removeprefix(INPUT) for name in self.headers)
+        given = dict(exchange.request_headers)
+        values = [given.get(name.removeprefix(HEADER).lower().encode()) for name in names]
+        more = [None if value is None else value.decode("utf-8", "replace") for value in values]
+        return Table((*asked.names, *names), [[*row, *more] for row in asked.rows])
 
     def answered(self, frame: Frame, columns: Mapping[str, Any]) -> None:
         """Rows that came, whether they will have a label or not."""

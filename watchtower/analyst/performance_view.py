@@ -1,7 +1,8 @@
 """What labels said of one endpoint, as it is shown."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from watchtower.analyst.documents import (
     BlockView,
@@ -12,10 +13,11 @@ from watchtower.analyst.documents import (
 )
 from watchtower.analyst.estimating import METRICS, Block, Estimating
 from watchtower.analyst.measuring import Key, Measured, Measuring
-from watchtower.analyst.rolling import Rolling
 from watchtower.clock import SECOND
+from watchtower.performance.classification import Classification
 from watchtower.performance.coverage import Coverage
 from watchtower.performance.estimate import Estimate
+from watchtower.performance.regression import Regression
 from watchtower.performance.settings import Task
 from watchtower.record import Role
 
@@ -43,7 +45,7 @@ def performance_view(
         is_decided=measuring.is_decided,
         why=reading.why if reading else "no label has met its row",
         prediction=reading.columns.prediction if reading else None,
-        score=(reading.columns.vector or reading.columns.score) if reading else None,
+        score=reading.score if reading else None,
         positive=reading.positive if reading else None,
         alpha=measuring.settings.alpha,
         series=_series(measuring, measured) if measured else [],
@@ -74,7 +76,7 @@ def _one(measuring: Measuring, measured: Measured, key: Key, role: str) -> Perfo
         labelled=coverage.labelled if coverage else sums.whole.count if sums else 0,
         coverage=coverage.share.value if coverage else None,
         lag_seconds=_lags(coverage) if coverage else {},
-        estimates=_estimates(_metrics(measured.reading.task, sums)),
+        estimates=sums.told(partial(_metrics, measured.reading.task)) if sums else [],
         without_labels=_without_labels(estimating) if estimating else [],
         calibration=estimating.estimated.method if estimating else None,
         calibrated_on=estimating.calibrated_rows if estimating else 0,
@@ -84,11 +86,10 @@ def _one(measuring: Measuring, measured: Measured, key: Key, role: str) -> Perfo
     )
 
 
-def _metrics(task: Task, sums: Rolling[Any] | None) -> Mapping[str, Estimate]:
-    if sums is None:
-        return {}
-    whole = sums.whole
-    return {name: getattr(whole, name) for name in (REGRESSION if task is Task.REGRESSION else CLASSIFICATION)}
+def _metrics(task: Task, sums: Classification | Regression) -> list[EstimateView]:
+    return _estimates(
+        {name: getattr(sums, name) for name in (REGRESSION if task is Task.REGRESSION else CLASSIFICATION)}
+    )
 
 
 def _estimates(found: Mapping[str, Estimate]) -> list[EstimateView]:

@@ -4,7 +4,7 @@ What is shown is of one to two spans. A window that slides would keep every part
 """
 
 from collections.abc import Callable
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ class Sum(Protocol):
 
 
 T = TypeVar("T", bound=Sum)
+R = TypeVar("R")
 
 
 class Rolling(Generic[T]):
@@ -29,6 +30,7 @@ class Rolling(Generic[T]):
         self._older_began_ns: int | None = None
         self._began_ns: int | None = None
         self._whole: T | None = None
+        self._told: Any = None
 
     def at(self, now_ns: int) -> T:
         """What is to be added to."""
@@ -37,8 +39,15 @@ class Rolling(Generic[T]):
         if now_ns - self._began_ns >= self._span_ns:
             self._older, self._older_began_ns = self._newer, self._began_ns
             self._newer, self._began_ns = self._made(), now_ns
-        self._whole = None
+        self._whole = self._told = None
         return self._newer
+
+    def told(self, make: Callable[[T], R]) -> R:
+        """What is made of the whole, once for as long as nothing is added."""
+        if self._told is None:
+            self._told = make(self.whole)
+        found: R = self._told
+        return found
 
     @property
     def whole(self) -> T:
@@ -61,7 +70,7 @@ class Rolling(Generic[T]):
 
     def restore(self, state: bytes) -> None:
         self._older_began_ns, older, self._began_ns, newer = msgspec.msgpack.decode(state)
-        self._newer, self._older, self._whole = self._made(), None, None
+        self._newer, self._older, self._whole, self._told = self._made(), None, None, None
         self._newer.restore(newer)
         if older is not None:
             self._older = self._made()
