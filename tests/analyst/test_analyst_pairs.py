@@ -158,7 +158,6 @@ def test_an_answer_that_comes_twice_is_counted_and_changes_nothing(tmp_path: Pat
     assert stage.shadow()["unpaired"] == {"duplicate": 1}
 
 
-@pytest.mark.xfail(strict=True, reason="the end of a recording leaves the pairer as it is")
 def test_a_recording_that_ends_counts_who_is_still_waiting(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.record([pair(1)[0]])
@@ -168,6 +167,16 @@ def test_a_recording_that_ends_counts_who_is_still_waiting(tmp_path: Path) -> No
         analyst.finish()
 
     assert stage.shadow()["unpaired"] == {"no_shadow": 1}
+
+
+def test_too_much_that_waits_is_given_up_and_counted(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, {"compare": {"max_pending": "4KiB"}})
+    stage.analyse([pair(number)[0] for number in range(100)], pair(100))
+    unpaired = stage.shadow()["unpaired"]
+
+    assert set(unpaired) == {"evicted"}
+    assert stage.totals().value(catalogue.UNPAIRED, reason="evicted") == unpaired["evicted"] > 80
+    assert stage.shadow()["agreeing"] == 1
 
 
 def test_two_shadows_have_their_own_accounts(tmp_path: Path) -> None:

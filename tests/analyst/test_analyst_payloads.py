@@ -176,7 +176,6 @@ def test_a_compressed_body_is_read(tmp_path: Path, encoding: str) -> None:
     assert stage.query("""SELECT "in.age" AS age FROM rows""") == [{"age": 4}]
 
 
-@pytest.mark.xfail(strict=True, reason="recognised from compressed bytes")
 def test_a_compressed_body_is_recognised_where_the_path_says_nothing(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     packed = gzip.compress(b'{"instances": [{"age": 4}]}')
@@ -186,7 +185,6 @@ def test_a_compressed_body_is_recognised_where_the_path_says_nothing(tmp_path: P
     assert stage.query(COLUMNS) == [{"name": "in.age"}, {"name": "out.prediction"}]
 
 
-@pytest.mark.xfail(strict=True, reason="what is recognised first stays, whatever it was")
 @pytest.mark.parametrize("first", [b"garbage", b'{"instances": [[1.0', b"[]"])
 def test_a_first_body_that_is_odd_does_not_decide_the_protocol_for_ever(tmp_path: Path, first: bytes) -> None:
     stage = Stage(tmp_path)
@@ -196,7 +194,6 @@ def test_a_first_body_that_is_odd_does_not_decide_the_protocol_for_ever(tmp_path
     assert [each["protocol"] for each in stage.status()["protocols"]] == ["v1"]
 
 
-@pytest.mark.xfail(strict=True, reason="what was recognised is not kept")
 def test_the_protocol_is_told_again_after_a_restart(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.analyse(pair(1))

@@ -134,7 +134,6 @@ def test_what_was_not_committed_is_read_again(tmp_path: Path) -> None:
     assert stage.totals().value(catalogue.PAIRS) == 3
 
 
-@pytest.mark.xfail(strict=True, reason="the primary's document is not kept while it waits")
 def test_a_worst_pair_that_waited_over_a_restart_tells_the_same(tmp_path: Path) -> None:
     one, other = pair(1, other=0.75)
     whole, parted = Stage(tmp_path / "whole"), Stage(tmp_path / "parted")
@@ -145,7 +144,6 @@ def test_a_worst_pair_that_waited_over_a_restart_tells_the_same(tmp_path: Path) 
     assert whole.shadow()["worst"] == parted.shadow()["worst"]
 
 
-@pytest.mark.xfail(strict=True, reason="the last window is not kept")
 def test_the_drift_of_the_last_window_is_shown_after_a_restart(tmp_path: Path) -> None:
     stage = played(tmp_path, [list(traffic())], is_one_life=True)
     before = stage.drift()
@@ -155,7 +153,6 @@ def test_the_drift_of_the_last_window_is_shown_after_a_restart(tmp_path: Path) -
     assert before["last_window"] == stage.drift()["last_window"]
 
 
-@pytest.mark.xfail(strict=True, reason="the columns that were seen are not kept")
 def test_the_schema_is_shown_after_a_restart(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.analyse(pair(1))
@@ -165,7 +162,6 @@ def test_the_schema_is_shown_after_a_restart(tmp_path: Path) -> None:
     assert before == stage.document("schema")["columns"]
 
 
-@pytest.mark.xfail(strict=True, reason="frozen under a name alone, restored with its version")
 def test_the_baselines_label_is_the_same_after_a_restart(tmp_path: Path) -> None:
     stage = played(tmp_path, [list(traffic())], is_one_life=True)
     with stage.started() as analyst:
@@ -178,7 +174,6 @@ def test_the_baselines_label_is_the_same_after_a_restart(tmp_path: Path) -> None
     assert labels == [{"baseline": stage.drift()["baseline"]}]
 
 
-@pytest.mark.xfail(strict=True, reason="its waiting answer is a KeyError")
 def test_a_shadow_that_is_configured_no_more_ends_no_analyst(tmp_path: Path) -> None:
     stage = Stage(tmp_path, {"shadows": [{"name": name, "url": "http://a:1"} for name in ("v2", "v3")]})
     one, other = pair(1)
@@ -234,7 +229,6 @@ def test_other_settings_of_drift_end_no_analyst(tmp_path: Path, drift: dict[str,
     assert stage.status()["late_rows"] == 0
 
 
-@pytest.mark.xfail(strict=True, reason="the file is read although the store knows better")
 def test_a_damaged_offsets_file_is_no_reason_to_stay_down(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.analyse(pair(1))

@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import pytest
 from analyst_stage import Stage
 from recording import pair, primary, shadow
 
@@ -41,7 +40,6 @@ def test_an_endpoint_that_the_configuration_has_no_more_is_kept_and_not_decoded(
     assert stage.status()["exchanges"] == 2
 
 
-@pytest.mark.xfail(strict=True, reason="nobody counts them: an unknown endpoint has no part")
 def test_an_unknown_endpoint_is_counted(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.analyse([primary(1, ASKED, ASKED, endpoint="gone")])

@@ -147,7 +147,6 @@ def test_the_offsets_of_the_journal_are_never_before_those_of_the_store(tmp_path
         assert offsets.load(stage.journal, "analyst") == {}
 
 
-@pytest.mark.xfail(strict=True, reason="OSError behind the commit")
 @pytest.mark.parametrize("harm", [shutil.rmtree, lambda journal: (journal / "analyst.offsets.json").mkdir()])
 def test_a_journal_that_cannot_be_written_ends_no_analyst(tmp_path: Path, harm: Callable[[Path], object]) -> None:
     stage = Stage(tmp_path)
@@ -160,7 +159,6 @@ def test_a_journal_that_cannot_be_written_ends_no_analyst(tmp_path: Path, harm: 
     assert stage.query(COUNTS) == [{"n": 20, "ids": 10}]
 
 
-@pytest.mark.xfail(strict=True, reason="it commits what it has read, and reads no more")
 def test_an_analyst_that_is_told_to_stop_reads_what_was_recorded_before(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
 

@@ -1,0 +1,266 @@
+from pathlib import Path
+
+import pytest
+from analyst_stage import ENDPOINT
+from label_stage import KEPT, LabelStage, answered, counts, series, settle, shadowed, values
+
+from recording import primary
+from watchtower.clock import SECOND
+from watchtower.metrics import catalogue
+from watchtower.store.inbox import InboxLabel
+from watchtower.store.state import State
+
+JOINED_ONE = {"joined": 1, "changed": 0, "unknown": 0, "waiting": 0}
+ALONE = {"shadows": []}
+DAY = 86400
+
+
+def test_before_any_label_nothing_is_measured(tmp_path: Path) -> None:
+    shown = LabelStage(tmp_path).measure([answered(1, 0.9)])
+
+    assert (counts(shown), shown["coverage"], shown["task"], shown["series"]) == (
+        {"joined": 0, "changed": 0, "unknown": 0, "waiting": 0},
+        0,
+        None,
+        [],
+    )
+
+
+def test_before_any_label_no_metric_claims_one(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.measure([answered(1, 0.9)])
+
+    assert stage.totals().value(catalogue.LABELS) == 0
+    assert stage.totals().by(catalogue.PERFORMANCE, "metric") == {}
+
+
+def test_a_label_that_comes_after_its_row_is_joined(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.measure([answered(1, 0.9)])
+    stage.label({1: 1})
+
+    assert counts(stage.measure()) == JOINED_ONE
+
+
+def test_a_label_that_lies_there_with_its_row_is_joined(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+
+    assert counts(stage.measure([answered(1, 0.9)])) == JOINED_ONE
+
+
+def test_a_label_that_comes_before_its_row_waits_for_it(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    waiting = counts(stage.measure([answered(2, 0.9)]))
+
+    assert waiting == {"joined": 0, "changed": 0, "unknown": 0, "waiting": 1}
+    assert counts(stage.measure([answered(1, 0.9)])) == JOINED_ONE
+
+
+def test_a_label_that_comes_between_two_steps_is_joined_in_the_same_life(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.record([answered(1, 0.9)])
+    with stage.started() as analyst:
+        settle(analyst)
+        stage.label({1: 1})
+        settle(analyst)
+
+    assert counts(stage.performance()) == JOINED_ONE
+
+
+def test_a_label_waits_for_its_row_over_a_restart_of_the_analyst(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    stage.measure()
+    stage.measure()
+
+    assert counts(stage.measure([answered(1, 0.9)])) == JOINED_ONE
+
+
+def test_each_row_of_a_request_has_its_own_label(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({(1, 0): 1, (1, 2): 0})
+    many = primary(1, {"instances": [[1.0], [2.0], [3.0]]}, {"predictions": [0.9, 0.8, 0.7]})
+    shown = stage.measure([many])
+
+    assert (counts(shown)["joined"], shown["coverage"]) == (2, pytest.approx(2 / 3))
+    assert [(each["row"], each["value"], each["prediction"]) for each in stage.query(KEPT)] == [
+        (0, "1", "0.9"),
+        (2, "0", "0.7"),
+    ]
+
+
+def test_a_label_of_a_row_that_the_request_has_not_waits(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({(1, 5): 1})
+
+    assert counts(stage.measure([answered(1, 0.9)]))["waiting"] == 1
+
+
+def test_a_shadows_answer_is_measured_by_the_same_label(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    shown = stage.measure([answered(1, 0.9), shadowed(1, 0.1)])
+
+    assert counts(shown) == JOINED_ONE
+    assert {who: values(shown, who)["accuracy"] for who in ("blue", "v2")} == {"blue": 1, "v2": 0}
+
+
+def test_of_a_row_that_is_young_the_shadows_answer_is_waited_for(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    young = counts(stage.measure([answered(1, 0.9, at_s=50)]))
+    stage.clock.advance(60)
+    shown = stage.measure([shadowed(1, 0.1, at_s=51)])
+
+    assert young == {"joined": 0, "changed": 0, "unknown": 0, "waiting": 1}
+    assert counts(shown) == JOINED_ONE
+    assert values(shown, "v2")["accuracy"] == 0
+
+
+def test_without_shadows_nobody_is_waited_for(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, ALONE)
+    stage.label({1: 1})
+
+    assert counts(stage.measure([answered(1, 0.9, at_s=60)])) == JOINED_ONE
+
+
+def test_the_same_label_sent_again_changes_nothing(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    stage.measure([answered(1, 0.9)])
+    stage.label({1: 1})
+
+    assert counts(stage.measure()) == JOINED_ONE
+
+
+def test_a_corrected_label_is_kept_and_not_measured_twice(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    stage.measure([answered(1, 0.9)])
+    stage.label({1: 0}, at_s=40)
+    shown = stage.measure()
+
+    assert counts(shown) == {"joined": 1, "changed": 1, "unknown": 0, "waiting": 0}
+    assert (values(shown)["accuracy"], series(shown)["labelled"]) == (1, 1)
+    assert sorted(each["value"] for each in stage.query(KEPT)) == ["0", "1"]
+
+
+def test_a_label_that_is_corrected_while_it_waits_counts_as_corrected_only(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    stage.measure()
+    stage.label({1: 0}, at_s=40)
+    stage.measure()
+    shown = stage.measure([answered(1, 0.9)])
+
+    assert (counts(shown), values(shown)["accuracy"]) == (JOINED_ONE, 0)
+
+
+def test_a_label_without_a_row_is_counted_when_its_period_ends(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"performance": {"label_period": "1d"}})
+    stage.label({1: 1})
+    stage.measure([answered(2, 0.9)])
+    stage.clock.advance(DAY)
+    shown = stage.measure()
+
+    assert counts(shown) == {"joined": 0, "changed": 0, "unknown": 1, "waiting": 0}
+    assert stage.totals().value(catalogue.LABELS, endpoint="churn", result="unknown") == 1
+
+
+def test_a_label_without_a_row_is_counted_in_the_life_in_which_its_period_ends(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"performance": {"label_period": "1d"}})
+    stage.label({1: 1})
+    with stage.measured() as analyst:
+        stage.clock.advance(DAY)
+        settle(analyst)
+
+    assert counts(stage.performance())["unknown"] == 1
+    assert stage.totals().value(catalogue.LABELS, result="unknown") == 1
+
+
+def test_a_row_that_is_older_than_the_label_period_takes_no_label(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"performance": {"label_period": "1d"}})
+    stage.measure([answered(1, 0.9)])
+    stage.clock.advance(DAY)
+    stage.label({1: 1}, at_s=DAY)
+
+    assert counts(stage.measure())["joined"] == 0
+
+
+def test_of_too_many_waiting_labels_the_oldest_are_counted_unknown(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"performance": {"max_waiting": 2}})
+    stage.label({1: 1, 2: 1, 3: 1})
+
+    assert counts(stage.measure()) == {"joined": 0, "changed": 0, "unknown": 1, "waiting": 2}
+
+
+def test_test_traffic_takes_no_label(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    tested = primary(1, {"instances": [[1.0]]}, {"predictions": [0.9]}, test_run=b"run-1")
+
+    assert counts(stage.measure([tested]))["joined"] == 0
+
+
+def test_a_label_finds_its_endpoint_by_itself(tmp_path: Path) -> None:
+    other = {**ENDPOINT, "name": "fraud", "match": {"path": "/fraud"}}
+    stage = LabelStage(tmp_path)
+    stage.configure({"match": {"path": "/churn"}}, endpoints=[{**ENDPOINT, "match": {"path": "/churn"}}, other])
+    stage.label({1: 1, 2: 1, 3: 1})
+    stage.measure([answered(1, 0.9), primary(2, {"instances": [[1.0]]}, {"predictions": [0.1]}, endpoint="fraud")])
+    documents = stage.documents()
+
+    assert [documents[f"performance/{name}"]["joined"] for name in ("churn", "fraud")] == [1, 1]
+
+
+def test_an_id_that_a_client_uses_again_means_its_last_request(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    shown = stage.measure([answered(1, 0.1), answered(1, 0.9, at_s=1)])
+
+    assert (counts(shown), values(shown)["accuracy"]) == (JOINED_ONE, 1)
+
+
+def test_coverage_says_how_long_labels_take(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1}, at_s=45)
+    shown = stage.measure([answered(number, 0.9) for number in range(4)])
+
+    assert (shown["coverage"], shown["lag_seconds"]) == (0.25, {"p50": 45, "p90": 45})
+    assert stage.totals().value(catalogue.LABEL_COVERAGE, endpoint="churn") == 0.25
+    assert stage.totals().value(catalogue.LABELS, endpoint="churn", result="joined") == 1
+
+
+def test_labels_of_a_recording_are_joined_at_its_end(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    stage.record([answered(1, 0.9, at_s=59)])
+    with stage.started() as analyst:
+        while analyst.step():
+            pass
+        analyst.finish()
+
+    assert counts(stage.performance()) == JOINED_ONE
+
+
+def test_labels_that_nobody_needs_any_more_leave_the_inbox(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"performance": {"label_period": "1d"}})
+    stage.label({1: 1})
+    with stage.measured() as analyst:
+        stage.clock.advance(DAY)
+        settle(analyst)
+
+    with State(stage.data_dir) as state:
+        assert state.labels.size == 0
+
+
+def test_more_labels_than_one_look_takes_are_all_joined(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, ALONE)
+    rows = 5_100
+    stage.record([primary(n, {"instances": [[1.0]] * rows}, {"predictions": [0.5] * rows}) for n in (1, 2)])
+    with State(stage.data_dir) as state:
+        state.labels.put(InboxLabel(f"{n:06d}", row, 1, SECOND) for n in (1, 2) for row in range(rows))
+
+    assert counts(stage.measure())["joined"] == 2 * rows
