@@ -168,8 +168,23 @@ def test_a_twin_that_was_never_asked_takes_nothing_off() -> None:
 
 def test_every_column_has_its_own_noise() -> None:
     shadow = totals(*[compared(1, 2, name="noisy")] * 400, *[compared(1, 2, name="changed")] * 400)
-    twin = totals(*[compared(1, 2, name="noisy")] * 400, *[compared(1, 1, name="changed")] * 400)
+    twin = totals(*[compared(1, 2, name="noisy")] * 400)
     twin.columns["changed", Measure.NUMBER] = type(twin.columns["noisy", Measure.NUMBER])(rows=400)
 
     found = {name: each.is_noise for (name, _), each in column_excess(shadow, twin, 0.01).items()}
     assert found == {"noisy": True, "changed": False}
+
+
+def test_rows_of_equal_bodies_are_rows_of_every_column() -> None:
+    shadow = totals(*[compared(1, 2)] * 100, *[compared(1, 1)] * 300)
+    ((_, measure), column) = next(iter(shadow.columns.items()))
+
+    assert (shadow.equal_rows, column.values(measure, shadow.equal_rows)["disagreement"]) == (300, 0.25)
+
+
+def test_equal_rows_are_merged_and_kept() -> None:
+    shadow, other, restored = totals(compared(1, 1)), totals(compared(1, 1)), totals()
+    shadow.merge(other)
+    restored.restore(shadow.state())
+
+    assert restored.equal_rows == 2

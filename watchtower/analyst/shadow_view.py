@@ -81,12 +81,16 @@ def _columns(totals: ShadowTotals, twin: ShadowTotals | None, alpha: float) -> l
     beyond = column_excess(totals, twin, alpha) if twin else {}
     found = []
     for (name, measure), column in totals.columns.items():
-        figures: dict[str, float | None] = dict(column.values(measure))
+        figures: dict[str, float | None] = dict(column.values(measure, totals.equal_rows))
         if (over := beyond.get((name, measure))) is not None and over.twin == over.twin:
             figures |= {"beyond_twin": over.value, "beyond_twin_low": over.low, "beyond_twin_high": over.high}
         found.append(
             ColumnDifferenceView(
-                name=name, measure=measure.value, rows=column.rows, disagreeing=column.disagreeing, figures=figures
+                name=name,
+                measure=measure.value,
+                rows=column.rows + totals.equal_rows,
+                disagreeing=column.disagreeing,
+                figures=figures,
             )
         )
     found += [

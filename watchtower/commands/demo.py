@@ -13,6 +13,7 @@ from watchtower.address import Address, is_v6, parse_address
 from watchtower.commands.run import add_server_arguments
 from watchtower.config.load import from_flags
 from watchtower.config.model import Config, EndpointConfig
+from watchtower.drift.settings import BaselineSettings, DriftSettings, LiveSettings
 from watchtower.errors import StartError
 from watchtower.mirror.settings import ShadowSettings
 from watchtower.proxy.settings import VariantSettings
@@ -34,8 +35,16 @@ See what both models answered, what was recorded (--follow waits for more), and 
   curl http://{admin}/metrics
   curl http://{admin}/api/v1/status
 
-See whether v2 may take the place of v1, some seconds after you asked:
+Send traffic, and see some seconds later whether v2 may take the place of v1:
+  {python} -m watchtower.demo_traffic --to http://{listen}
   {python} -m watchtower compare --data-dir {data_dir} --worst 1
+
+Send customers who pay more, and see half a minute later that the traffic has changed:
+  {python} -m watchtower.demo_traffic --to http://{listen} --drift
+  {python} -m watchtower drift --data-dir {data_dir}
+
+Ask what was kept by SQL:
+  {python} -m watchtower query --data-dir {data_dir} "select role, count(*), avg(total_ns) / 1e6 as ms from exchanges group by all"
 
 Let v2, which is called green here, answer half of the requests, and see who did:
   curl -X PUT http://{admin}/api/v1/endpoints/churn/weights -H 'content-type: application/json' -d '{{"weights": {{"blue": 1, "green": 1}}}}'
@@ -66,6 +75,9 @@ def beside_models(given: Config, v1: str, v2: str) -> Config:
         name="churn",
         variants=(VariantSettings(name="blue", url=v1), VariantSettings(name="green", url=v2, weight=0.0)),
         shadows=(ShadowSettings(name="v2", url=v2),),
+        # For somebody who looks on: a baseline of seconds, and windows that are judged while one waits.
+        baseline=BaselineSettings(live=LiveSettings(rows=3000)),
+        drift=DriftSettings(window=10.0, lateness=5.0),
     )
     listen = free_address(parse_address(given.listen.address), "--listen")
     admin = free_address(parse_address(given.admin.listen), "--admin")

@@ -53,14 +53,15 @@ class ColumnTotals(msgspec.Struct, array_like=True):
     def merge(self, other: "ColumnTotals") -> None:
         self.add(ColumnDifference(Measure.NUMBER, *msgspec.structs.astuple(other)))
 
-    def values(self, measure: Measure) -> dict[str, float]:
-        """Means and largest values by the measure's own names, for the API and for metrics."""
-        count = max(1, self.rows - self.not_finite)
+    def values(self, measure: Measure, equal: int = 0) -> dict[str, float]:
+        """Means and largest values by the measure's own names; `equal`: rows beside these in which nothing differed."""
+        rows = self.rows + equal
+        count = max(1, rows - self.not_finite)
         first, second = DISTANCES[measure]
         mean = self.first / count
         found = {
-            "disagreement": self.disagreeing / self.rows if self.rows else 0.0,
-            "flips": self.flips / self.rows if self.rows else 0.0,
+            "disagreement": self.disagreeing / rows if rows else 0.0,
+            "flips": self.flips / rows if rows else 0.0,
             f"{first}_mean": mean,
             f"{first}_deviation": math.sqrt(max(0.0, self.first_squares / count - mean * mean)),
             f"{first}_max": self.first_max,
@@ -151,12 +152,15 @@ class ShadowTotals:
         self.whole = PairTotals()
         self.segments: dict[str, PairTotals] = {}
         self.columns: dict[tuple[str, Measure], ColumnTotals] = {}
+        self.equal_rows = 0  # of pairs whose bodies are the same: nobody looked at their columns, and all of them agree
         self.paths: Counter[tuple[str, Change]] = Counter()
         self.left_out: Counter[str] = Counter()  # pairs, columns and paths that went to `other`, by which cap
 
     def add(self, difference: Difference, segment: str | None = None) -> None:
         """One pair. `segment`: its key; None where no segments are configured."""
         self.whole.add(difference)
+        if difference.agrees and not difference.columns:
+            self.equal_rows += difference.rows
         if segment is not None:
             self._segment(segment).add(difference)
         for name, column in difference.columns.items():
@@ -197,17 +201,18 @@ class ShadowTotals:
             self._column(name, measure).merge(column)
         for (path, change), times in other.paths.items():
             self._add_path(path, change, times)
+        self.equal_rows += other.equal_rows
         self.left_out += other.left_out
 
     def state(self) -> bytes:
         segments = {key: totals.document() for key, totals in self.segments.items()}
         columns = [(name, measure, totals) for (name, measure), totals in self.columns.items()]
         paths = [(path, change, times) for (path, change), times in self.paths.items()]
-        document = (VERSION, self.whole.document(), segments, columns, paths, dict(self.left_out))
+        document = (VERSION, self.whole.document(), segments, columns, paths, dict(self.left_out), self.equal_rows)
         return msgspec.msgpack.encode(document)
 
     def restore(self, state: bytes) -> None:
-        version, whole, segments, columns, paths, left_out = msgspec.msgpack.decode(state)
+        version, whole, segments, columns, paths, left_out, self.equal_rows = msgspec.msgpack.decode(state)
         if version != VERSION:
             raise ValueError(f"a state of totals of version {version}, and {VERSION} is read")
         self.whole = PairTotals.of_document(whole)

@@ -46,13 +46,13 @@ def column_excess(shadow: ShadowTotals, twin: ShadowTotals, alpha: float) -> dic
     """Of every column of the shadow; alpha is divided among them, for people look at the largest."""
     each = alpha / max(1, len(shadow.columns))
     return {
-        key: excess(_counts(totals), _counts(twin.columns.get(key, _EMPTY)), each)
+        key: excess(_counts(totals, shadow.equal_rows), _counts(twin.columns.get(key, _EMPTY), twin.equal_rows), each)
         for key, totals in shadow.columns.items()
     }
 
 
-def _counts(totals: ColumnTotals) -> tuple[int, int]:
-    return totals.disagreeing, totals.rows
+def _counts(totals: ColumnTotals, equal: int) -> tuple[int, int]:
+    return totals.disagreeing, totals.rows + equal
 
 
 def _share(some: int, every: int) -> float:
