@@ -62,12 +62,14 @@ class Decoding:
         answer: bytes | Fault | None = None
         if exchange.response_note != BodyNote.NONE and 200 <= exchange.status < 300:
             answer = self._plain(Side.OUTPUT, exchange, exchange.response_note, exchange.response_body)
-        known = self._adapters.get((exchange.target.partition(b"?")[0], exchange.request_type))
-        spoken = known or self._recognised(exchange, request, answer)
+        spoken, found = self._adapters.get((exchange.target.partition(b"?")[0], exchange.request_type)), None
+        if spoken is None:
+            found = self._recognised(exchange, request, answer)
+            spoken = adapter(found.name, self.mapping, self.classes)
         asked = self._decoded(Side.INPUT, spoken, exchange, request)
         answered = self._decoded(Side.OUTPUT, spoken, exchange, answer)
-        if known is None and is_primary:
-            self._remember(exchange, spoken, asked, answered)
+        if found is not None and is_primary:
+            self._remember(exchange, spoken, found, asked, answered)
         return Bodies(asked, answered)
 
     def state(self) -> bytes:
@@ -96,12 +98,13 @@ class Decoding:
         except PayloadError as error:
             return self._blame(side, error, exchange, body)
 
-    def _recognised(self, exchange: Exchange, request: bytes | Fault | None, answer: bytes | Fault | None) -> Adapter:
-        name = self.protocol
-        if name == _AUTO:
-            bodies = [body if isinstance(body, bytes) else b"" for body in (request, answer)]
-            name = recognise(exchange.target, exchange.request_type, *bodies).name
-        return adapter(name, self.mapping, self.classes)
+    def _recognised(
+        self, exchange: Exchange, request: bytes | Fault | None, answer: bytes | Fault | None
+    ) -> Recognised:
+        if self.protocol != _AUTO:
+            return Recognised(self.protocol, "configured")
+        bodies = [body if isinstance(body, bytes) else b"" for body in (request, answer)]
+        return recognise(exchange.target, exchange.request_type, *bodies)
 
     def _decoded(self, side: Side, spoken: Adapter, exchange: Exchange, body: bytes | Fault | None) -> Decoded | Fault:
         if body is None:
@@ -123,7 +126,14 @@ class Decoding:
         except PayloadError as error:
             return self._blame(side, error, exchange, body)
 
-    def _remember(self, exchange: Exchange, spoken: Adapter, asked: Decoded | Fault, answered: Decoded | Fault) -> None:
+    def _remember(
+        self,
+        exchange: Exchange,
+        spoken: Adapter,
+        found: Recognised,
+        asked: Decoded | Fault,
+        answered: Decoded | Fault,
+    ) -> None:
         """Only what a good answer has shown: one odd request must not decide what all others mean."""
         if not (isinstance(asked, Decoded) and isinstance(answered, Decoded) and 200 <= exchange.status < 300):
             return
@@ -131,10 +141,7 @@ class Decoding:
             return
         path = exchange.target.partition(b"?")[0]
         self._adapters[path, exchange.request_type] = spoken
-        why = "configured"
-        if self.protocol == _AUTO:
-            why = recognise(exchange.target, exchange.request_type, exchange.request_body, exchange.response_body).why
-        self.recognised[path.decode("utf-8", "replace")] = Recognised(spoken.name, why)
+        self.recognised[path.decode("utf-8", "replace")] = found
 
     def _blame(self, side: Side, error: PayloadError, exchange: Exchange, body: bytes) -> Fault:
         key = (side, error.fault)
