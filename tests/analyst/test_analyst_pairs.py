@@ -1,7 +1,8 @@
 from pathlib import Path
 
+import msgspec
 import pytest
-from analyst_stage import Stage
+from analyst_stage import ENDPOINT, Stage
 from recording import failed, pair, primary, shadow
 
 from watchtower.metrics import catalogue
@@ -185,6 +186,20 @@ def test_two_shadows_have_their_own_accounts(tmp_path: Path) -> None:
 
     assert (stage.shadow("v2")["agreeing"], stage.shadow("v3")["agreeing"]) == (1, 0)
     assert stage.totals().value(catalogue.PAIRS, shadow="v3", result="disagree") == 1
+
+
+def test_two_endpoints_have_their_own_accounts(tmp_path: Path) -> None:
+    other = {**ENDPOINT, "name": "price", "match": {"path": "/price"}}
+    stage = Stage(tmp_path, endpoints=[other, ENDPOINT])
+    stage.analyse(pair(1), (msgspec.structs.replace(each, endpoint="price") for each in pair(1, other=0.9)))
+    shown = {key: found["agreeing"] for key, found in stage.documents().items() if key.startswith("shadow/")}
+
+    assert shown == {"shadow/churn/v2": 1, "shadow/price/v2": 0}
+    assert stage.query("SELECT endpoint, agrees FROM pairs ORDER BY endpoint") == [
+        {"endpoint": "churn", "agrees": True},
+        {"endpoint": "price", "agrees": False},
+    ]
+    assert stage.totals().by(catalogue.ANALYST_EXCHANGES, "endpoint") == {"churn": 2, "price": 2}
 
 
 def test_what_a_twin_does_too_is_taken_off(tmp_path: Path) -> None:

@@ -181,7 +181,9 @@ def test_a_compressed_body_is_recognised_where_the_path_says_nothing(tmp_path: P
     packed = gzip.compress(b'{"instances": [{"age": 4}]}')
     stage.analyse([primary(1, packed, ANSWER, request_encoding=b"gzip", target=b"/predict")])
 
-    assert [each["protocol"] for each in stage.status()["protocols"]] == ["v1"]
+    assert [(each["protocol"], each["why"]) for each in stage.status()["protocols"]] == [
+        ("v1", "the body has instances")
+    ]
     assert stage.query(COLUMNS) == [{"name": "in.age"}, {"name": "out.prediction"}]
 
 
@@ -192,6 +194,24 @@ def test_a_first_body_that_is_odd_does_not_decide_the_protocol_for_ever(tmp_path
     stage.analyse([primary(1, first, b"no", status=400, outcome="error_status", target=b"/predict"), *sound])
 
     assert [each["protocol"] for each in stage.status()["protocols"]] == ["v1"]
+
+
+@pytest.mark.parametrize("paths", [1, 300])
+def test_a_shadows_answer_is_read_as_the_primarys_is(tmp_path: Path, paths: int) -> None:
+    """Its record has no request to tell by, and of paths that clients invent not all are remembered."""
+    stage = Stage(tmp_path)
+    for number in range(300):
+        target = b"/score/%d" % (number % paths)
+        asked = {"instances": [{"age": number}]}
+        stage.record(
+            [
+                primary(number, asked, {"predictions": [1.0]}, target=target),
+                shadow(number, {"predictions": [1.0 + 1e-9]}, target=target),
+            ]
+        )
+    stage.analyse()
+
+    assert stage.shadow()["agreeing"] == 300
 
 
 def test_the_protocol_is_told_again_after_a_restart(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.client import HTTPConnection
@@ -24,9 +24,10 @@ from watchtower.store.state import State
 
 pytestmark = pytest.mark.slow
 
-PREDICT, INFER = "/v1/models/churn:predict", "/v2/models/churn/infer"
+PREDICT = "/v1/models/churn:predict"
 QUICK = {"interval": "50ms", "commit_every": "100ms"}
 STATUS = "/api/v1/endpoints/model/analysis"
+SECRET = "078-05-1120"
 SHADOW = "/api/v1/endpoints/model/shadows/v2"
 
 
@@ -40,10 +41,13 @@ class Stage:
         self.statuses: set[int] = set()
 
     def ask(self, requests: int, headers: Mapping[str, str] | None = None) -> None:
+        rows = ([[number % 60, 20 + number % 100, number % 5]] for number in range(self.asked, self.asked + requests))
+        self.send([json.dumps({"instances": row}).encode() for row in rows], headers)
+
+    def send(self, bodies: Iterable[bytes], headers: Mapping[str, str] | None = None) -> None:
         client = HTTPConnection(self.sidecar.host, self.sidecar.port, timeout=DEADLINE_S)
-        for _ in range(requests):
-            rows = [[self.asked % 60, 20 + self.asked % 100, self.asked % 5]]
-            client.request("POST", PREDICT, json.dumps({"instances": rows}), {**JSON, **(headers or {})})
+        for body in bodies:
+            client.request("POST", PREDICT, body, {**JSON, **(headers or {})})
             answer = client.getresponse()
             answer.read()
             self.statuses.add(answer.status)
@@ -130,6 +134,23 @@ def test_the_store_has_what_the_journal_has(tmp_path: Path) -> None:
 
         assert on.stored("SELECT count(*) AS n FROM exchanges") == [{"n": records}]
         assert on.stored("SELECT count(*) AS n FROM pairs") == [{"n": 100}]
+
+
+def test_what_is_redacted_is_nowhere_in_what_the_analyst_keeps_or_shows(tmp_path: Path) -> None:
+    named = {"months": 1, "monthly_charge": 2, "complaints": 3, "ssn": SECRET}
+    bodies = [json.dumps({"instances": [named]}), f'{{"instances": "{SECRET}"', json.dumps({"ssn": SECRET})]
+    with stage(tmp_path, capture={"redact": ["$..ssn"]}) as on:
+        on.send(body.encode() for body in bodies)
+        assert until(lambda: on.shown(STATUS).get("exchanges") == 6, 10), on.shown(STATUS)
+        with State(on.sidecar.data_dir, Access.READ) as state:
+            shown = state.documents()
+        kept = [on.stored(f"SELECT * FROM {table}") for table in ("exchanges", "rows", "pairs")]
+        state_file = b"".join(path.read_bytes() for path in on.sidecar.data_dir.glob("state.db*"))
+
+        assert "in.ssn" in kept[1][0]
+        assert [name for name, found in shown.items() if SECRET.encode() in found] == []
+        assert SECRET not in str(kept)
+        assert SECRET.encode() not in state_file
 
 
 def test_clients_do_not_notice_a_killed_analyst_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
