@@ -16,6 +16,7 @@ from watchtower.store.inbox import InboxLabel, Received, Value
 from watchtower.store.state import State
 
 SETTLED = 60  # seconds: longer than a shadow's answer is waited for
+Key = int | tuple[int, int]  # the exchange's number, or that and the row
 KEPT = "SELECT request_id, row, variant, value, prediction, score FROM labels ORDER BY request_id, row, variant"
 
 
@@ -23,11 +24,11 @@ class LabelStage(Stage):
     """Its clock stands behind everything that is recorded."""
 
     def __init__(self, folder: Path, endpoint: Mapping[str, Any] | None = None, **config: Any) -> None:
-        super().__init__(folder, endpoint, **config)
+        # Recorded long ago is no reason to leave rows out.
+        super().__init__(folder, endpoint, **{"analyst": {"max_lag": "100d"}, **config})
         self.clock.advance(SETTLED)
 
-    def label(self, values: Mapping[int | tuple[int, int], Value], at_s: float = 30.0) -> Received:
-        """By number of the exchange, or that and the row."""
+    def label(self, values: Mapping[Key, Value], at_s: float = 30.0) -> Received:
         at_ns = ORIGIN_NS + round(at_s * SECOND)
         with State(self.data_dir) as state:
             return state.labels.put(

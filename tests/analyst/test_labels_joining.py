@@ -1,17 +1,18 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from analyst_stage import ENDPOINT
 from label_stage import KEPT, LabelStage, answered, counts, series, settle, shadowed, values
-
 from recording import primary
+
 from watchtower.clock import SECOND
 from watchtower.metrics import catalogue
 from watchtower.store.inbox import InboxLabel
 from watchtower.store.state import State
 
 JOINED_ONE = {"joined": 1, "changed": 0, "unknown": 0, "waiting": 0}
-ALONE = {"shadows": []}
+ALONE: dict[str, Any] = {"shadows": []}
 DAY = 86400
 
 
@@ -256,6 +257,7 @@ def test_labels_that_nobody_needs_any_more_leave_the_inbox(tmp_path: Path) -> No
         assert state.labels.size == 0
 
 
+@pytest.mark.slow
 def test_more_labels_than_one_look_takes_are_all_joined(tmp_path: Path) -> None:
     stage = LabelStage(tmp_path, ALONE)
     rows = 5_100

@@ -136,6 +136,7 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float
     observations: int
     cleared: float | None = None  # when it was over
+    report: str | None = None  # the page that was drawn when it was raised, below the data folder
 
 
 class ColumnDriftView(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,7 +210,9 @@ class EstimateErrorView(msgspec.Struct, frozen=True, kw_only=True):
 
     metric: str
     blocks: int
-    bias: float | None
+    bias: float | None  # estimate less realised value: a small change of concept shows here before a block disagrees
+    bias_low: float | None
+    bias_high: float | None
     mean_error: float | None
     held: float | None  # share of blocks whose realised value lay within the estimate's interval
     disagreed: int

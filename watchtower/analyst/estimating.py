@@ -29,8 +29,8 @@ METRICS: Final = ("accuracy", "precision", "recall", "f1", "roc_auc")
 CALIBRATION_ROWS: Final = 1000  # labelled; from here on the isotonic curve beats the sigmoid
 BLOCK_ROWS: Final = 500
 # Of both intervals. Where nothing has changed, the values of a block and five metrics then lie so far apart less than once
-# in 10,000 blocks (4.6 standard deviations of their difference where calibration and block are of these sizes).
-BLOCK_ALPHA: Final = 0.01
+# in 10,000 blocks (4.2 standard deviations of their difference where calibration and block are of these sizes).
+BLOCK_ALPHA: Final = 0.02
 _BLOCKS_KEPT: Final = 20
 RECENT_NS: Final = 86400 * SECOND  # what is estimated is of the last one to two days: it is asked what is so now
 

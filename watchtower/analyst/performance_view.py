@@ -110,6 +110,8 @@ def _errors(estimating: Estimating) -> list[EstimateErrorView]:
             metric=metric,
             blocks=error.windows,
             bias=error.bias.value,
+            bias_low=error.bias.low,
+            bias_high=error.bias.high,
             mean_error=error.mean_error.value,
             held=error.held.value,
             disagreed=error.disagreed,

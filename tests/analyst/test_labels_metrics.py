@@ -1,0 +1,206 @@
+"""What is shown of labelled rows, against scikit-learn on the same rows."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from label_stage import LabelStage, answered, series, shadowed, values
+from recording import primary
+from sklearn import metrics  # type: ignore[import-untyped]
+
+from watchtower.metrics import catalogue
+from watchtower.record import Exchange
+
+ROWS = 300
+
+
+def chance() -> np.random.Generator:
+    return np.random.default_rng(20_261)
+
+
+def scored() -> tuple[list[float], list[int]]:
+    """Scores to three digits, and labels that follow them."""
+    draw = chance()
+    scores = np.round(draw.random(ROWS), 3)
+    return scores.tolist(), (draw.random(ROWS) < scores).astype(int).tolist()
+
+
+def labelled(stage: LabelStage, labels: list[Any]) -> None:
+    stage.label(dict(enumerate(labels)))
+
+
+def test_shares_are_cut_at_the_threshold(tmp_path: Path) -> None:
+    scores, truth = scored()
+    stage = LabelStage(tmp_path, {"performance": {"threshold": 0.3}})
+    labelled(stage, truth)
+    found = values(stage.measure(answered(n, score) for n, score in enumerate(scores)))
+    said = [score >= 0.3 for score in scores]
+
+    assert found == pytest.approx(
+        {
+            "accuracy": metrics.accuracy_score(truth, said),
+            "precision": metrics.precision_score(truth, said),
+            "recall": metrics.recall_score(truth, said),
+            "f1": metrics.f1_score(truth, said),
+            "log_loss": metrics.log_loss(truth, scores),
+            "roc_auc": metrics.roc_auc_score(truth, scores),
+            "calibration_error": found["calibration_error"],
+        }
+    )
+
+
+def test_metrics_are_told_with_their_intervals(tmp_path: Path) -> None:
+    scores, truth = scored()
+    stage = LabelStage(tmp_path)
+    labelled(stage, truth)
+    stage.measure(answered(n, score) for n, score in enumerate(scores))
+    low, value, high = (
+        stage.totals().by(metric, "metric")["accuracy"]
+        for metric in (catalogue.PERFORMANCE_LOW, catalogue.PERFORMANCE, catalogue.PERFORMANCE_HIGH)
+    )
+
+    assert value == pytest.approx(metrics.accuracy_score(truth, [score >= 0.5 for score in scores]))
+    assert value - 0.06 < low < value < high < value + 0.06
+
+
+def test_numbers_are_measured_as_numbers(tmp_path: Path) -> None:
+    draw = chance()
+    truth = draw.normal(50, 10, ROWS)
+    said = truth + draw.normal(1, 2, ROWS)
+    stage = LabelStage(tmp_path)
+    labelled(stage, truth.tolist())
+    shown = stage.measure(answered(n, value) for n, value in enumerate(said.tolist()))
+
+    assert shown["task"] == "regression"
+    assert values(shown) == pytest.approx(
+        {
+            "mae": metrics.mean_absolute_error(truth, said),
+            "rmse": metrics.root_mean_squared_error(truth, said),
+            "mape": metrics.mean_absolute_percentage_error(truth, said),
+            "r2": metrics.r2_score(truth, said),
+            "bias": float(np.mean(said - truth)),
+        }
+    )
+
+
+def test_a_vector_of_probabilities_is_read_as_that(tmp_path: Path) -> None:
+    draw = chance()
+    vectors = np.round(draw.dirichlet([1, 1, 1], ROWS), 4)
+    vectors[:, 2] = np.round(1 - vectors[:, 0] - vectors[:, 1], 4)
+    truth = [int(draw.choice(3, p=np.abs(vector) / np.abs(vector).sum())) for vector in vectors]
+    stage = LabelStage(tmp_path)
+    labelled(stage, truth)
+    shown = stage.measure(answered(n, np.abs(vector).tolist()) for n, vector in enumerate(vectors))
+    found = values(shown)
+
+    assert (shown["prediction"], shown["score"]) == ("out.prediction.label", "out.prediction")
+    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(truth, vectors.argmax(axis=1)))
+    assert found["roc_auc"] == pytest.approx(metrics.roc_auc_score(truth, vectors, multi_class="ovr"), abs=1e-3)
+    assert found["log_loss"] == pytest.approx(metrics.log_loss(truth, np.abs(vectors)), rel=1e-3)
+
+
+def test_a_vectors_classes_have_the_configured_names(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"performance": {"classes": ["stays", "leaves"]}})
+    stage.label({1: "leaves", 2: "stays", 3: "leaves"})
+    shown = stage.measure(answered(n, [1 - p, p]) for n, p in ((1, 0.75), (2, 0.25), (3, 0.25)))
+
+    assert (shown["positive"], values(shown)["recall"], values(shown)["accuracy"]) == ("leaves", 0.5, 2 / 3)
+
+
+def test_a_share_is_cut_into_the_two_configured_classes(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"performance": {"classes": ["stays", "leaves"]}})
+    stage.label({1: "leaves", 2: "stays", 3: "leaves"})
+    shown = stage.measure(answered(n, p) for n, p in ((1, 0.75), (2, 0.25), (3, 0.25)))
+
+    assert (shown["positive"], values(shown)["recall"], values(shown)["accuracy"]) == ("leaves", 0.5, 2 / 3)
+
+
+def test_words_are_classes_and_the_second_of_two_is_positive(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: "ham", 2: "spam", 3: "spam"})
+    shown = stage.measure(answered(n, said) for n, said in ((1, "ham"), (2, "spam"), (3, "ham")))
+
+    assert (shown["task"], shown["positive"], values(shown)["recall"]) == ("classification", "spam", 0.5)
+
+
+def test_the_configured_columns_are_taken(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"performance": {"prediction": "class", "score": "sure"}})
+    stage.label({1: 1, 2: 0, 3: 1, 4: 0})
+    said = [(1, 0.9), (0, 0.2), (0, 0.4), (1, 0.6)]
+    rows = [
+        primary(n, {"instances": [[1.0]]}, {"predictions": [{"took": 7, "class": one, "sure": sure}]})
+        for n, (one, sure) in enumerate(said, 1)
+    ]
+    found = values(stage.measure(rows))
+
+    assert (found["accuracy"], found["roc_auc"]) == (0.5, metrics.roc_auc_score([1, 0, 1, 0], [0.9, 0.2, 0.4, 0.6]))
+
+
+def test_each_segment_has_numbers_of_its_own_for_shadows_too(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"performance": {"segments": ["plan"]}})
+    stage.label({1: 1, 2: 1, 3: 1})
+    rows: list[Exchange] = []
+    for n, (plan, said, other) in enumerate((("gold", 0.9, 0.1), ("base", 0.1, 0.9), ("base", 0.9, 0.9)), 1):
+        rows += [answered(n, said, plan=plan), shadowed(n, other)]
+    shown = stage.measure(rows)
+    found = {
+        (who, segment): values(shown, who, segment)["accuracy"]
+        for who in ("blue", "v2")
+        for segment in ("plan=gold", "plan=base")
+    }
+
+    assert found == {
+        ("blue", "plan=gold"): 1,
+        ("blue", "plan=base"): 0.5,
+        ("v2", "plan=gold"): 0,
+        ("v2", "plan=base"): 1,
+    }
+
+
+def test_a_segment_is_told_by_a_header_that_is_no_watched_column(tmp_path: Path) -> None:
+    stage = LabelStage(
+        tmp_path,
+        {"performance": {"segments": ["header:x-tier"]}, "baseline": {"live": {"rows": 2}}},
+        capture={"headers": ["x-tier"]},
+    )
+    stage.label({1: 1, 2: 1})
+    asked, said = {"instances": [{"age": 1}]}, {"predictions": [0.9]}
+    shown = stage.measure(
+        [primary(1, asked, said, request_headers=((b"x-tier", b"eu"),)), primary(2, asked, {"predictions": [0.1]})]
+    )
+
+    assert values(shown, "blue", "header:x-tier=eu")["accuracy"] == 1
+    assert values(shown, "blue", "header:x-tier=unknown")["accuracy"] == 0
+    assert list(stage.document("baseline")["columns"]) == ["in.age", "out.prediction"]
+
+
+def test_segments_beyond_the_most_are_one(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"performance": {"segments": ["age"], "max_segments": 2}})
+    stage.label(dict.fromkeys(range(1, 6), 1))
+    shown = stage.measure(answered(n, 0.9) for n in range(1, 6))
+
+    assert sorted(each["segment"] or "" for each in shown["series"]) == ["", "age=1", "age=2", "age=other values"]
+    assert series(shown, "blue", "age=other values")["labelled"] == 3
+
+
+def test_the_task_is_provisional_until_there_are_some_hundred_labels(tmp_path: Path) -> None:
+    scores, truth = scored()
+    stage = LabelStage(tmp_path)
+    stage.record(answered(n, score) for n, score in enumerate(scores))
+    stage.label(dict(enumerate(truth[:100])))
+    few = stage.measure()
+    stage.label(dict(enumerate(truth)))
+    many = stage.measure()
+
+    assert (few["is_decided"], many["is_decided"]) == (False, True)
+    assert (series(few)["labelled"], series(many)["labelled"]) == (100, 300)
+    assert values(many)["roc_auc"] == pytest.approx(metrics.roc_auc_score(truth, scores))
+
+
+def test_without_the_configured_column_labels_are_joined_and_not_measured(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"performance": {"prediction": "class"}})
+    stage.label({1: 1})
+    shown = stage.measure([answered(1, 0.9)])
+
+    assert (shown["joined"], shown["task"], shown["coverage"]) == (1, None, 1)
