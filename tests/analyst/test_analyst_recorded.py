@@ -1,14 +1,16 @@
 """A journal that was recorded somewhere, analysed after the fact, and what that does to the sidecar's own."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from analyst_stage import Stage
+from analyst_stage import ENDPOINT_FILE, Stage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recording import Recording, pair
 
+from watchtower import cli
 from watchtower.analyst.analyst import run_to_the_end
 from watchtower.journal.retention import sweep
 from watchtower.journal.settings import CaptureSettings
@@ -75,6 +77,20 @@ def test_a_recording_that_is_analysed_again_after_another_counts_once(tmp_path: 
     analysed(stage, one)
 
     assert stage.query(COUNTS) == [{"n": 200, "ids": 200}]
+
+
+@pytest.mark.xfail(strict=True, reason="it is told of strangers, and does not take it")
+def test_the_command_says_how_much_it_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stage = Stage(tmp_path)
+    journal = recorded(tmp_path / "recorded", range(50))
+    config, data_dir = tmp_path / ENDPOINT_FILE, tmp_path / "data"
+    status = cli.main(
+        ["analyze", "--from", str(journal), "--config", str(config), "--data-dir", str(data_dir), "--json"]
+    )
+    told = json.loads(capsys.readouterr().out)
+
+    assert (status, told["exchanges"], told["damage"]) == (0, 100, {})
+    assert stage.shadow()["agreeing"] == 50
 
 
 def test_retention_waits_for_what_is_not_committed(tmp_path: Path) -> None:
