@@ -97,14 +97,15 @@ def encode_parts(exchange: Exchange) -> list[bytes]:
     if len(exchange.request_body) + len(exchange.response_body) < COPIED:
         payload = _encode(exchange)
         return [_frame(_RECORD, payload)]
-    bodiless = _encode(structs.replace(exchange, request_body=b"", response_body=b""))
-    parts = [
-        bodiless[: -len(_NO_BODIES)] + _bin_head(exchange.request_body),
-        exchange.request_body,
-        _bin_head(exchange.response_body),
-        exchange.response_body,
-    ]
-    return [_frame_head(_RECORD, parts), *parts]
+    bodiless = _encode(structs.replace(exchange, request_body=b"", response_body=b""))[: -len(_NO_BODIES)]
+    request, response = exchange.request_body, exchange.response_body
+    # A shadow's record has no request: its first part reaches to the answer. Every part costs a little in each step on
+    # its way (measured: 1 µs a pair for four parts more).
+    if request:
+        first, rest = bodiless + _bin_head(request), [request, _bin_head(response), response]
+    else:
+        first, rest = bodiless + _bin_head(b"") + _bin_head(response), [response]
+    return [_frame_head(_RECORD, first, rest) + first, *rest]
 
 
 def encode_head(head: SegmentHead) -> bytes:
@@ -117,13 +118,13 @@ def _frame(marker: bytes, payload: bytes) -> bytes:
     return checked + _CRC.pack(crc32(payload, crc32(checked))) + payload
 
 
-def _frame_head(marker: bytes, payload: list[bytes]) -> bytes:
-    length = sum(map(len, payload))
+def _frame_head(marker: bytes, first: bytes, rest: list[bytes]) -> bytes:
+    length = len(first) + sum(map(len, rest))
     if length > MAX_PAYLOAD:
         raise TooLargeError(f"a record of {length} bytes is over the journal's limit of {MAX_PAYLOAD}")
     checked = _CHECKED.pack(marker, VERSION, length, length ^ _ALL_BITS)
-    crc = crc32(checked)
-    for part in payload:
+    crc = crc32(first, crc32(checked))
+    for part in rest:
         crc = crc32(part, crc)
     return checked + _CRC.pack(crc)
 
