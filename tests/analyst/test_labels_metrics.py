@@ -137,6 +137,20 @@ def test_the_configured_columns_are_taken(tmp_path: Path) -> None:
     assert (found["accuracy"], found["roc_auc"]) == (0.5, metrics.roc_auc_score([1, 0, 1, 0], [0.9, 0.2, 0.4, 0.6]))
 
 
+def test_a_configured_score_may_hold_one_number_for_each_class(tmp_path: Path) -> None:
+    settings = {"prediction": "class", "score": "sure", "classes": ["a", "b", "c"]}
+    stage = LabelStage(tmp_path, {"performance": settings})
+    truth, vectors = ["a", "b", "c"], [[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.5, 0.25, 0.25]]
+    stage.label(dict(enumerate(truth)))
+    shown = stage.measure(
+        primary(n, {"instances": [[1.0]]}, {"predictions": [{"class": "abc"[n], "sure": vector}]})
+        for n, vector in enumerate(vectors)
+    )
+
+    assert (shown["prediction"], shown["score"], values(shown)["accuracy"]) == ("out.class", "out.sure", 1)
+    assert values(shown)["log_loss"] == pytest.approx(metrics.log_loss(truth, vectors))
+
+
 def test_each_segment_has_numbers_of_its_own_for_shadows_too(tmp_path: Path) -> None:
     stage = LabelStage(tmp_path, {"performance": {"segments": ["plan"]}})
     stage.label({1: 1, 2: 1, 3: 1})

@@ -133,6 +133,17 @@ class Reading(msgspec.Struct, frozen=True):
         return np.where(says, answers.score, 1 - answers.score)
 
 
+def joined(chosen: Choice | None, label: Label, row: Row, segments: tuple[str, ...]) -> Joined:
+    """Without the column that labels are of, there was no prediction."""
+    if chosen is None:
+        return Joined(row.who, row.role, label, row.started_ns, None, None, None, segments)
+    predicted, score = row.cells.get(chosen.prediction), row.cells.get(chosen.score or "")
+    vector = row.cells.get(chosen.vector or "")
+    if isinstance(score, list):  # a configured score may turn out to be one for each class
+        score, vector = None, score
+    return Joined(row.who, row.role, label, row.started_ns, predicted, score, vector, segments)
+
+
 def choose(columns: Sequence[str], settings: PerformanceSettings) -> Choice | None:
     """None as long as there is no such column."""
     outputs = [name for name in columns if name.startswith(OUTPUT)]
@@ -176,7 +187,7 @@ def decide(columns: Choice, rows: Sequence[Joined], settings: PerformanceSetting
 
 def _probabilities(columns: Choice, rows: Sequence[Joined]) -> Choice:
     """A configured column of scores that turns out to hold one for each class."""
-    if columns.vector is None and _width(row.score for row in rows):
+    if columns.vector is None and _width(row.vector for row in rows):
         return Choice(columns.prediction, None, columns.score)
     return columns
 

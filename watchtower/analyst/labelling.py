@@ -34,7 +34,7 @@ STATE: Final = "labels"  # the name of the blob; an endpoint's have a slash
 VERSION: Final = 1
 MOST_AT_ONCE: Final = 10_000  # labels of one look-up
 SLICE_NS: Final = 50_000_000
-REST: Final = 4  # times a slice's length before the next one: a fifth of the time at most
+REST: Final = 9  # times a slice's length before the next one: a tenth of the time at most
 _FORGET_EVERY_NS: Final = 600 * SECOND
 
 

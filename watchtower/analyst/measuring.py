@@ -14,7 +14,7 @@ import numpy as np
 from watchtower.analyst.estimating import Estimating, Labelled
 from watchtower.analyst.frames import Frame
 from watchtower.analyst.label_coverage import PeriodCoverage
-from watchtower.analyst.label_join import Choice, Joined, Reading, Row, choose, decide
+from watchtower.analyst.label_join import Choice, Joined, Reading, Row, choose, decide, joined
 from watchtower.analyst.rolling import Rolling
 from watchtower.clock import SECOND
 from watchtower.performance.classification import Classification
@@ -197,19 +197,7 @@ class Measuring:
         # A shadow's record has no request: what tells its segment stands with the primary's.
         told = next((row.cells for row in rows if row.role == Role.PRIMARY), {})
         segments = tuple(_word(told.get(name)) for name in self._segments)
-        return [
-            Joined(
-                row.who,
-                row.role,
-                label,
-                row.started_ns,
-                row.cells.get(chosen.prediction) if chosen else None,
-                row.cells.get(chosen.score or "") if chosen else None,
-                row.cells.get(chosen.vector or "") if chosen else None,
-                segments,
-            )
-            for row in rows
-        ]
+        return [joined(chosen, label, row, segments) for row in rows]
 
     def count(self, rows: Sequence[Joined], labels: int, now_ns: int) -> None:
         """Labels that were joined for the first time, with their rows."""

@@ -1,0 +1,89 @@
+"""Which columns are meant, and how they are read."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from watchtower.analyst.label_join import Choice, Joined, Reading, choose, decide, matrix
+from watchtower.performance.labels import Label, Value
+from watchtower.performance.settings import PerformanceSettings, Task
+
+PLAIN = Choice("out.prediction", None, None)
+VECTOR = Choice("out.p.label", "out.p.score", "out.p")
+
+
+def rows(*labelled: tuple[Value, object], score: object = None, vector: object = None) -> list[Joined]:
+    """Of labels and predictions."""
+    return [Joined("blue", "primary", Label(b"a", 0, label, 0), 0, said, score, vector, ()) for label, said in labelled]
+
+
+@pytest.mark.parametrize(
+    ("settings", "columns", "expected"),
+    [
+        ({}, ["in.age", "out.prediction"], PLAIN),
+        ({}, ["out.first", "out.second"], Choice("out.first", None, None)),
+        ({"prediction": "second"}, ["out.first", "out.second"], Choice("out.second", None, None)),
+        ({"prediction": "third"}, ["out.first", "out.second"], None),
+        ({}, ["in.age"], None),
+        ({}, ["out.p", "out.p.label", "out.p.score"], VECTOR),
+        ({"score": "sure"}, ["out.class", "out.sure"], Choice("out.class", "out.sure", None)),
+        ({"score": "sure"}, ["out.p", "out.sure", "out.p.label"], Choice("out.p.label", "out.sure", None)),
+    ],
+)
+def test_the_columns_are_the_configured_ones_or_the_first(
+    settings: dict[str, Any], columns: list[str], expected: Choice | None
+) -> None:
+    assert choose(columns, PerformanceSettings(**settings)) == expected
+
+
+def test_positions_name_the_classes_of_a_vector() -> None:
+    reading = decide(VECTOR, rows((1, "2"), (0, "0"), vector=[0.2, 0.3, 0.5]), PerformanceSettings())
+
+    assert (reading.classes, reading.columns.vector, reading.has_estimates) == (("0", "1", "2"), "out.p", True)
+
+
+def test_a_vector_whose_classes_have_other_names_leaves_the_score_of_the_predicted() -> None:
+    reading = decide(VECTOR, rows(("cat", "2"), ("dog", "0"), vector=[0.2, 0.3, 0.5]), PerformanceSettings())
+
+    assert (reading.classes, reading.columns.vector, reading.score_of) == ((), None, "predicted")
+
+
+def test_a_configured_score_may_be_a_vector() -> None:
+    settings = PerformanceSettings(score="p", classes=("a", "b", "c"))
+    reading = decide(Choice("out.class", "out.p", None), rows(("a", "b"), vector=[0.1, 0.8, 0.1]), settings)
+
+    assert reading.columns == Choice("out.class", None, "out.p")
+    assert reading.answers(["b"], [None], [[0.1, 0.8, 0.1]]).predicted == ["b"]
+
+
+def test_a_positive_class_that_is_none_of_two_gives_way_to_the_second() -> None:
+    settings = PerformanceSettings(positive="maybe", classes=("no", "yes"))
+
+    assert decide(PLAIN, rows(("no", "yes"), ("yes", "yes")), settings).positive == "yes"
+
+
+def test_a_share_that_is_missing_is_no_prediction() -> None:
+    reading = decide(PLAIN, rows((1, 0.75), (0, 0.5)), PerformanceSettings())
+
+    assert reading.answers([0.75, None, 0.25], [None] * 3, [None] * 3).predicted == ["1", None, "0"]
+
+
+def test_the_score_of_the_predicted_class_is_turned_to_the_positive_one() -> None:
+    reading = Reading(Task.CLASSIFICATION, "", Choice("out.a", "out.b", None), score_of="predicted", is_binary=True)
+    answers = reading.answers(["1", "0"], [0.75, 0.75], [None] * 2)
+
+    assert np.array(reading.of_positive(answers, "1")).tolist() == [0.75, 0.25]
+
+
+def test_of_many_classes_one_score_estimates_nothing() -> None:
+    reading = decide(Choice("out.a", "out.b", None), rows(("a", "b"), ("c", "c"), score=0.5), PerformanceSettings())
+
+    assert not reading.has_estimates
+
+
+def test_a_vector_of_another_length_is_a_row_without_numbers() -> None:
+    found = matrix([[0.25, 0.75], [1.0], None], 2)
+
+    assert found[0].tolist() == [0.25, 0.75]
+    assert np.isnan(found[1:]).all()
