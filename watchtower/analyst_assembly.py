@@ -18,6 +18,7 @@ from watchtower.analyst.measuring import Measuring
 from watchtower.analyst.watching import Watch
 from watchtower.clock import Clock
 from watchtower.config.model import Config, EndpointConfig
+from watchtower.report_keeper import alarm_pages
 from watchtower.store.fault import StoreError
 from watchtower.store.housekeeping import Housekeeper
 from watchtower.store.schemas import TableName
@@ -50,7 +51,7 @@ def assembled(
         labels = Labelling(
             store, {one.name: Measuring(one.performance) for one in config.endpoints}, clock, _settle_s(config)
         )
-        endpoints = {one.name: _endpoint(one, store, labels, clock) for one in config.endpoints}
+        endpoints = {one.name: _endpoint(one, store, labels, clock, data_dir) for one in config.endpoints}
         for name, endpoint in endpoints.items():
             endpoint.restore(store.state.blobs(f"{name}/"), clock.wall_ns())
         observer.resumed(endpoints.values())
@@ -99,7 +100,9 @@ def _settle_s(config: Config) -> float:
     return max((one.compare.wait for one in config.endpoints if one.shadows), default=0.0)
 
 
-def _endpoint(settings: EndpointConfig, store: Store, labels: Labelling, clock: Clock) -> EndpointAnalysis:
+def _endpoint(
+    settings: EndpointConfig, store: Store, labels: Labelling, clock: Clock, data_dir: Path
+) -> EndpointAnalysis:
     name = settings.name
 
     def keep(table: TableName, columns: Mapping[str, Any]) -> None:
@@ -118,4 +121,7 @@ def _endpoint(settings: EndpointConfig, store: Store, labels: Labelling, clock: 
         Baselining(name, settings.baseline, settings.drift, store.state.baselines, watch.adopt),
         labels.measurings[name],
     )
-    return EndpointAnalysis(name, parts, labels, settings.drift.window, settings.drift.false_alarms, keep)
+    drift = settings.drift
+    return EndpointAnalysis(
+        name, parts, labels, drift.window, drift.false_alarms, keep, partial(alarm_pages, data_dir, name)
+    )

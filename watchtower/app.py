@@ -122,6 +122,7 @@ class _Sidecar:
             probe_targets=lambda: self._probe_targets,
             probe_timeout=settings.probe_timeout,
             analyst=self._analyst.status,
+            reports=lambda: self._config.reports,
         )
         return await start_admin(admin_app(parts), listeners)
 

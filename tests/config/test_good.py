@@ -18,6 +18,7 @@ from watchtower.payload.registry import ADAPTERS
 from watchtower.payload.settings import ColumnSettings, MappingSettings
 from watchtower.performance.settings import PerformanceSettings, Task
 from watchtower.proxy.settings import DrainSettings, KeySettings, ListenSettings, MatchSettings, VariantSettings
+from watchtower.reports.settings import ReportSettings
 from watchtower.store.settings import StoreSettings
 from watchtower.table import Kind
 from watchtower.units import Secret
@@ -99,6 +100,7 @@ EVERYTHING = Config(
     ),
     analyst=AnalystSettings(enabled=False),
     store=StoreSettings(retention=90 * 86400.0, max_disk=2**40),
+    reports=ReportSettings(every=None, window=6 * 3600.0, max_disk=2**30),
     drain=DrainSettings(deadline=0.0),
     log=LogSettings(format="json", level="debug"),
 )

@@ -55,6 +55,10 @@ class Client:
             kind = answer.content_type
             return answer.status, kind, json.loads(text) if kind.endswith("json") and text else text
 
+    async def headers(self, method: str, path: str) -> dict[str, str]:
+        async with self._session.request(method, path) as answer:
+            return dict(answer.headers)
+
 
 @asynccontextmanager
 async def serving(parts: AdminParts) -> AsyncIterator[Client]:

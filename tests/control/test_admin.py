@@ -167,10 +167,13 @@ async def test_a_failure_of_ours_tells_its_client_nothing_of_it(
     assert [record.message for record in caplog.records] == ["an admin request failed"]
 
 
+NAMES = {"name": "churn", "shadow": "v2", "report": "20270115T080000Z-alarm.html"}
+
+
 async def test_with_a_token_only_health_is_told_without_it(tmp_path: Path) -> None:
     async with serving(parts_in(tmp_path, Secret("sesame"))) as client:
         statuses = {
-            operation.name: (await client.ask(operation.method, operation.path.format(name="churn", shadow="v2")))[0]
+            operation.name: (await client.ask(operation.method, operation.path.format(**NAMES)))[0]
             for operation in OPERATIONS
         }
 

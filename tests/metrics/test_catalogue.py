@@ -12,6 +12,7 @@ from watchtower.metrics import catalogue
 from watchtower.metrics.catalogue import ALL, Kind, Metric, Unit
 from watchtower.performance.classification import Classification
 from watchtower.performance.regression import Regression
+from watchtower.reports.report import ReportFault
 from watchtower.store.fault import StoreFault
 
 
@@ -54,6 +55,7 @@ def test_histograms_have_rising_buckets_to_infinity_and_nothing_else_has_any() -
         (catalogue.DRIFT_EFFECT, set(Effects.__struct_fields__) - {"rows", "reference_rows"}),
         (catalogue.QUALITY_VIOLATIONS, Fault),
         (catalogue.STORE_FAILURES, StoreFault),
+        (catalogue.REPORTS, ["written", *ReportFault]),
     ],
 )
 def test_a_list_that_is_written_out_is_the_one_that_the_analysis_has(metric: Metric, words: Iterable[str]) -> None:

@@ -1,6 +1,6 @@
 """What is watched, as it is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -19,9 +19,18 @@ from watchtower.clock import SECOND
 from watchtower.drift.panel import Alarm, AllClear
 from watchtower.table import Kind
 
+Pages = Callable[[], Callable[[float], str | None]]  # as they lie now: by the time of an alarm, the page drawn for it
 
-def drift_view(endpoint: str, watch: Watch, baselining: Baselining, promise: str, now_ns: int) -> DriftView:
+
+def no_pages() -> Callable[[float], str | None]:
+    return lambda _: None
+
+
+def drift_view(
+    endpoint: str, watch: Watch, baselining: Baselining, promise: str, pages: Pages, now_ns: int
+) -> DriftView:
     window = watch.last
+    page_of = pages() if watch.alarms or watch.cleared else no_pages()
     return DriftView(
         endpoint=endpoint,
         updated=now_ns / SECOND,
@@ -32,8 +41,8 @@ def drift_view(endpoint: str, watch: Watch, baselining: Baselining, promise: str
         last_window=window.start_ns / SECOND if window else None,
         promise=promise,
         threshold=watch.panel.threshold if watch.baseline else None,
-        alarms=[_alarm(alarm) for alarm in watch.alarms],
-        cleared=[_cleared(alarm, clear) for alarm, clear in reversed(watch.cleared)],
+        alarms=[_alarm(alarm, page_of) for alarm in watch.alarms],
+        cleared=[_cleared(alarm, clear, page_of) for alarm, clear in reversed(watch.cleared)],
         columns=_columns(watch),
         quality=[
             ViolationView(column=one.column, violation=one.fault.value, rows=one.rows, of=one.of, detail=one.detail)
@@ -76,7 +85,7 @@ def schema_view(endpoint: str, watch: Watch, seen: Mapping[str, Kind], now_ns: i
     )
 
 
-def _alarm(alarm: Alarm) -> AlarmView:
+def _alarm(alarm: Alarm, page_of: Callable[[float], str | None]) -> AlarmView:
     return AlarmView(
         column=alarm.column,
         way=f"{alarm.way} {alarm.label}".strip(),
@@ -86,11 +95,12 @@ def _alarm(alarm: Alarm) -> AlarmView:
         evidence=alarm.evidence,
         threshold=alarm.threshold,
         observations=alarm.observations,
+        report=page_of(alarm.detected_ns / SECOND),
     )
 
 
-def _cleared(alarm: Alarm, clear: AllClear) -> AlarmView:
-    return msgspec.structs.replace(_alarm(alarm), effect=clear.effect, cleared=clear.cleared_ns / SECOND)
+def _cleared(alarm: Alarm, clear: AllClear, page_of: Callable[[float], str | None]) -> AlarmView:
+    return msgspec.structs.replace(_alarm(alarm, page_of), effect=clear.effect, cleared=clear.cleared_ns / SECOND)
 
 
 def _columns(watch: Watch) -> list[ColumnDriftView]:

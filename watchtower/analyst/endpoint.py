@@ -22,7 +22,7 @@ from watchtower.analyst.documents import (
     ShadowView,
     key,
 )
-from watchtower.analyst.drift_view import baseline_view, drift_view, schema_view
+from watchtower.analyst.drift_view import Pages, baseline_view, drift_view, no_pages, schema_view
 from watchtower.analyst.frames import Frame, Frames
 from watchtower.analyst.keeping import Read, row_columns
 from watchtower.analyst.labelling import Labelling
@@ -54,13 +54,21 @@ class EndpointParts(NamedTuple):
 
 class EndpointAnalysis:
     def __init__(
-        self, name: str, parts: EndpointParts, labels: Labelling, window_s: float, promise: str, keep: Keep
+        self,
+        name: str,
+        parts: EndpointParts,
+        labels: Labelling,
+        window_s: float,
+        promise: str,
+        keep: Keep,
+        pages: Pages = no_pages,
     ) -> None:
         self.name = name
         self.parts = parts
         self.labels = labels
         self._promise = promise
         self._keep = keep
+        self._pages = pages
         self._frames = Frames(round(window_s * SECOND))
         self._seen: dict[str, Kind] = {}
         self.totals: Counter[tuple[str, str]] = Counter()  # what was counted, by label, since the analysis began
@@ -159,7 +167,7 @@ class EndpointAnalysis:
         name, parts = self.name, self.parts
         found: dict[str, msgspec.Struct] = {
             key(STATUS, name): self._analysis(now_ns),
-            key(DRIFT, name): drift_view(name, parts.watch, parts.baselining, self._promise, now_ns),
+            key(DRIFT, name): drift_view(name, parts.watch, parts.baselining, self._promise, self._pages, now_ns),
             key(BASELINE, name): baseline_view(name, parts.watch, parts.baselining, now_ns),
             key(SCHEMA, name): schema_view(name, parts.watch, self._seen, now_ns),
         }

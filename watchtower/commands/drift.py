@@ -66,6 +66,8 @@ def _alarms(alarms: list[AlarmView], now: float) -> Iterator[str]:
         yield cut(f"    {printable(alarm.effect)}", WIDTH)
         sure = f"10^{alarm.evidence:.1f} where an alarm takes 10^{alarm.threshold:.1f}"
         yield f"    evidence {sure}, from {alarm.observations:,} rows"
+        if alarm.report is not None:
+            yield f"    drawn in {alarm.report}"
 
 
 def _quality(view: DriftView) -> Iterator[str]:

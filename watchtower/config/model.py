@@ -13,6 +13,7 @@ from watchtower.mirror.settings import ShadowSettings
 from watchtower.payload.settings import MappingSettings
 from watchtower.performance.settings import PerformanceSettings
 from watchtower.proxy.settings import DrainSettings, EndpointSettings, LimitSettings, ListenSettings
+from watchtower.reports.settings import ReportSettings
 from watchtower.store.settings import StoreSettings
 from watchtower.units import Count, Secret
 
@@ -44,6 +45,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     capture: CaptureSettings = CaptureSettings()  # what the journal keeps, and for how long
     analyst: AnalystSettings = AnalystSettings()  # the process that analyses what was recorded; false leaves it off
     store: StoreSettings = StoreSettings()  # what the analysis keeps, and for how long
+    reports: ReportSettings = ReportSettings()  # Evidently's pages: when they are drawn, and what they may take
     limits: LimitSettings = LimitSettings()  # what one client may ask of a worker
     drain: DrainSettings = DrainSettings()  # how a worker stops
     log: LogSettings = LogSettings()  # what is written to standard error

@@ -21,6 +21,7 @@ from watchtower.control.answers import endpoint_of, json_answer, problem_answer
 from watchtower.control.generation import WorkerStatus
 from watchtower.control.openapi import OPERATIONS, openapi
 from watchtower.control.readiness import ProbeTarget, Unreachable, probe, readiness
+from watchtower.control.reports import ReportHandlers
 from watchtower.control.routes_file import (
     OverridesReader,
     WeightsError,
@@ -36,6 +37,7 @@ from watchtower.control.views import Endpoints, EndpointView, Health, Problem, W
 from watchtower.control.weights_change import read_change
 from watchtower.errors import StartError
 from watchtower.metrics.collect import render, totals
+from watchtower.reports.settings import ReportSettings
 from watchtower.units import Secret
 
 MAX_BODY: Final = 64 * 1024  # weights of a thousand variants; what is larger is no weights
@@ -62,11 +64,16 @@ class AdminParts:
     probe_targets: Callable[[], Sequence[ProbeTarget]] = tuple
     probe_timeout: float = 1.0
     analyst: Callable[[], AnalystStatus] = AnalystStatus
+    reports: Callable[[], ReportSettings] = ReportSettings
 
 
 def admin_app(parts: AdminParts) -> web.Application:
     app = web.Application(middlewares=[_guard(parts.token)], client_max_size=MAX_BODY)
-    holders = (_Handlers(parts), AnalysisHandlers(parts.data_dir, parts.endpoints, parts.analyst))
+    holders = (
+        _Handlers(parts),
+        AnalysisHandlers(parts.data_dir, parts.endpoints, parts.analyst),
+        ReportHandlers(parts.data_dir, parts.endpoints, parts.analyst, parts.reports),
+    )
     for operation in OPERATIONS:
         handler: Handler = next(
             getattr(holder, operation.name) for holder in holders if hasattr(holder, operation.name)

@@ -17,6 +17,7 @@ from watchtower.control.views import (
     LabelsTaken,
     Problem,
     Readiness,
+    ReportsView,
     Status,
     WeightsChange,
     WeightsView,
@@ -28,6 +29,7 @@ _TEXT: Final = {
     "text/plain": {"schema": {"type": "string"}},
     "application/openmetrics-text": {"schema": {"type": "string"}},
 }
+_HTML: Final = {"text/html": {"schema": {"type": "string"}}}
 _ANY_JSON: Final = {"application/json": {"schema": {"type": "object"}}}
 
 
@@ -44,6 +46,7 @@ class Operation:
     not_ready: bool = False  # answers 503 with the same type
     problems: tuple[int, ...] = ()
     is_open: bool = False  # without a token
+    is_page: bool = False  # answers HTML
 
 
 OPERATIONS: Final = (
@@ -132,6 +135,22 @@ OPERATIONS: Final = (
         problems=(404, 503),
     ),
     Operation(
+        "reports",
+        "GET",
+        "/api/v1/endpoints/{name}/reports",
+        "Evidently's pages that were drawn of an endpoint: by the clock, when an alarm was raised, and on demand.",
+        ReportsView,
+        problems=(404,),
+    ),
+    Operation(
+        "report",
+        "GET",
+        "/api/v1/endpoints/{name}/reports/{report}",
+        "One of these pages. It is confined: its scripts reach neither this API nor any other place.",
+        problems=(404,),
+        is_page=True,
+    ),
+    Operation(
         "add_labels",
         "POST",
         "/api/v1/labels",
@@ -191,6 +210,8 @@ def _described(operation: Operation) -> dict[str, Any]:
 def _content(operation: Operation) -> dict[str, Any]:
     if operation.answer:
         return {"application/json": {"schema": _reference(operation.answer)}}
+    if operation.is_page:
+        return dict(_HTML)
     return dict(_TEXT if operation.name == "metrics" else _ANY_JSON)
 
 

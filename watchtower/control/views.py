@@ -16,6 +16,21 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class ReportView(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    at: float  # when it was drawn; on an alarm, when that was raised
+    occasion: str  # schedule, alarm or asked
+    size: int
+
+
+class ReportsView(msgspec.Struct, frozen=True, kw_only=True):
+    """Evidently's pages of an endpoint, the newest first."""
+
+    reports: list[ReportView]
+    every: float | None  # seconds between two that are drawn by the clock
+    waiting_for: str  # why none will be drawn; empty where they will
+
+
 class LabelMistake(msgspec.Struct, frozen=True, kw_only=True):
     index: int  # in the list that was sent, from 0
     reason: str

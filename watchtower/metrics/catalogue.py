@@ -352,6 +352,16 @@ STORE_FAILURES: Final = _counter(
     "store_failures", "Times that the store could not be written, by reason.", _STORE_FAULT
 )
 
+REPORTS: Final = _counter(
+    "reports",
+    "Evidently's pages by what became of them: written, or why not.",
+    _closed(
+        "result",
+        *("written", "not_installed", "no_baseline", "no_rows", "no_columns", "unreadable", "timed_out"),
+        *("out_of_memory", "stopped", "failed"),
+    ),
+)
+
 BUILD_INFO: Final = _gauge(
     "build_info",
     "Always 1; the labels say what runs.",

@@ -5,9 +5,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 import msgspec
@@ -17,6 +20,7 @@ from watchtower.errors import WatchtowerError
 from watchtower.record import Word
 from watchtower.reports.columns import Drawn, Prepared, harmless, prepared
 from watchtower.reports.description import Description
+from watchtower.reports.folder import UNFINISHED
 from watchtower.reports.sample import Source, names_of, sampled
 from watchtower.reports.settings import ReportSettings
 from watchtower.table import Kind
@@ -24,6 +28,7 @@ from watchtower.table import Kind
 EVIDENTLY: Final = (sys.executable, "-P", "-W", "ignore", "-m", "watchtower.reports.evidently_report")
 _MOST_STDERR: Final = 64 * 1024
 _MOST_NAMED: Final = 10
+_LOOK_S: Final = 0.1  # at the drawing process
 # What a process says that found no memory: Python, numpy, the loader of shared objects, C++.
 _NO_MEMORY: Final = (
     "MemoryError",
@@ -38,11 +43,13 @@ _PASSED_ON: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "TZ")
 
 class ReportFault(Word):
     NOT_INSTALLED = "not_installed"
+    NO_BASELINE = "no_baseline"  # in force, or none that keeps rows
     NO_ROWS = "no_rows"
     NO_COLUMNS = "no_columns"  # none that both sides have, and that can be drawn
     UNREADABLE = "unreadable"
     TIMED_OUT = "timed_out"
     OUT_OF_MEMORY = "out_of_memory"
+    STOPPED = "stopped"  # by whoever asked for it
     FAILED = "failed"
 
 
@@ -73,14 +80,27 @@ class ReportWritten:
     current_rows: int
 
 
-def write_report(request: ReportRequest, settings: ReportSettings, program: Sequence[str] = EVIDENTLY) -> ReportWritten:
-    """Blocks until the page stands complete at its path, or raises ReportError; seconds, `settings.deadline` at most."""
+def is_installed() -> bool:
+    """Whether the extra is there; to find it is not to import it."""
+    return all(find_spec(name) is not None for name in ("evidently", "pandas"))
+
+
+def write_report(
+    request: ReportRequest,
+    settings: ReportSettings,
+    program: Sequence[str] = EVIDENTLY,
+    over: Event | None = None,
+) -> ReportWritten:
+    """Blocks until the page stands complete at its path, or raises ReportError; seconds, `settings.deadline` at most.
+
+    Once `over` is set nobody waits for it any more: it is given up, and its process ended.
+    """
     found = _prepared(request, settings)
     try:
         request.output.parent.mkdir(parents=True, exist_ok=True)
         # Beside the page's place, so that it can be moved there in one step.
-        with tempfile.TemporaryDirectory(prefix=".report-", dir=request.output.parent) as name:
-            page = _drawn(found, request.title, Path(name).resolve(), settings, program)
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=request.output.parent) as name:
+            page = _drawn(found, request.title, Path(name).resolve(), settings, program, over or Event())
             with page.open("rb") as file:
                 os.fsync(file.fileno())
             page.replace(request.output)
@@ -128,7 +148,9 @@ def notes(found: Prepared) -> tuple[str, ...]:
     return tuple(harmless(note) for note in said)
 
 
-def _drawn(found: Prepared, title: str, folder: Path, settings: ReportSettings, program: Sequence[str]) -> Path:
+def _drawn(
+    found: Prepared, title: str, folder: Path, settings: ReportSettings, program: Sequence[str], over: Event
+) -> Path:
     by_drawn = {drawn: tuple(name for name, each in found.drawn.items() if each is drawn) for drawn in Drawn}
     page, described = folder / "report.html", folder / "description.json"
     description = Description(
@@ -143,11 +165,11 @@ def _drawn(found: Prepared, title: str, folder: Path, settings: ReportSettings, 
     pq.write_table(found.reference, description.reference)
     pq.write_table(found.current, description.current)
     described.write_bytes(msgspec.json.encode(description))
-    _run([*program, str(described)], folder, settings)
+    _run([*program, str(described)], folder, settings, over)
     return page
 
 
-def _run(program: Sequence[str], folder: Path, settings: ReportSettings) -> None:
+def _run(program: Sequence[str], folder: Path, settings: ReportSettings, over: Event) -> None:
     bounds = (str(settings.max_memory), str(max(1, round(settings.deadline))))
     command = (sys.executable, "-P", "-m", "watchtower.reports.limited", *bounds, *program)
     said = folder / "stderr"
@@ -156,18 +178,28 @@ def _run(program: Sequence[str], folder: Path, settings: ReportSettings) -> None
             command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, env=environment(os.environ, folder)
         )
     try:
-        status = process.wait(settings.deadline)
-    except subprocess.TimeoutExpired:
-        message = f"the report was not done within {settings.deadline:g} s; fewer rows or columns take less"
-        raise ReportError(ReportFault.TIMED_OUT, message) from None
+        status = _status(process, settings.deadline, over)
     finally:
         # Also when it is us who are interrupted: nobody else knows of it.
         process.kill()
         process.wait()
+    if status is None and over.is_set():
+        raise ReportError(ReportFault.STOPPED, "the report was given up")
+    if status is None:
+        message = f"the report was not done within {settings.deadline:g} s; fewer rows or columns take less"
+        raise ReportError(ReportFault.TIMED_OUT, message)
     if status:
         with said.open("rb") as stderr:
             stderr.seek(max(0, said.stat().st_size - _MOST_STDERR))
             raise explained(status, stderr.read().decode(errors="replace"))
+
+
+def _status(process: subprocess.Popen[bytes], deadline: float, over: Event) -> int | None:
+    """Nothing, when it did not end in time."""
+    ends_at = time.monotonic() + deadline
+    while process.poll() is None and time.monotonic() < ends_at and not over.wait(_LOOK_S):
+        pass
+    return process.poll()
 
 
 def environment(given: Mapping[str, str], folder: Path) -> dict[str, str]:

@@ -1,0 +1,128 @@
+"""A store as the analyst leaves it, and the pages that are drawn of it by a small program in Evidently's place."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from watchtower.analyst.documents import DRIFT, AlarmView, DriftView, key
+from watchtower.clock import SECOND
+from watchtower.drift.baseline import build
+from watchtower.report_keeper import ReportKeeper, alarm_pages
+from watchtower.reports.settings import ReportSettings
+from watchtower.store.schemas import TableName
+from watchtower.store.settings import StoreSettings
+from watchtower.store.store import Store
+
+NOON = 1_800_000_000.0
+DAY = 86400.0
+COPYING = "import json, sys; d = json.load(open(sys.argv[1])); open(d['output'], 'w').write(json.dumps(d))"
+FAILING = "raise ValueError('no luck')"
+AGES = [float(20 + number % 50) for number in range(200)]
+
+
+def analysed(data_dir: Path, *alarms: float, sample: int = 100) -> None:
+    """Rows of the last three hours before noon, and a baseline of noon."""
+    baseline = build(
+        [(["in.age"], [AGES])], name="spring", source="a test", made_at_ns=round(NOON * SECOND), sample=sample
+    )
+    columns = {
+        "request_id": [str(number) for number in range(200)],
+        "row": 0,
+        "variant": "blue",
+        "role": "primary",
+        "started": [round((NOON - 54 * number) * SECOND) for number in range(200)],
+        "in.age": AGES,
+    }
+    with Store(data_dir, StoreSettings()) as store:
+        store.tables.add(TableName.ROWS, "churn", columns, now_ns=0)
+        store.commit(documents={key(DRIFT, "churn"): msgspec.json.encode(drift(*alarms))})
+        store.state.baselines.add("churn", "spring", "a test", baseline.to_bytes(), round(NOON * SECOND))
+
+
+def drift(*alarms: float) -> DriftView:
+    return DriftView(
+        endpoint="churn", updated=NOON, baseline="spring 1", waiting_for="", windows=9, last_window=NOON,
+        promise="1 per 90d", threshold=5.0, cleared=[], columns=[], quality=[], left_out=0,
+        alarms=[
+            AlarmView(
+                column="in.age", way="up", effect="more", since=at - 60, detected=at, evidence=7.0, threshold=5.0,
+                observations=100,
+            )
+            for at in alarms
+        ],
+    )  # fmt: skip
+
+
+def keeper(data_dir: Path, told: Counter[str], program: str = COPYING, **settings: float | None) -> ReportKeeper:
+    chosen = msgspec.structs.replace(ReportSettings(), **settings)
+    command = (sys.executable, "-c", program)
+    return ReportKeeper(data_dir, ["churn", "rest"], chosen, StoreSettings(), lambda word: told.update([word]), command)
+
+
+@pytest.mark.slow
+def test_a_day_after_the_baseline_a_page_of_that_day_is_drawn(tmp_path: Path) -> None:
+    analysed(tmp_path)
+    told: Counter[str] = Counter()
+    keeping = keeper(tmp_path, told)
+
+    assert keeping.look(NOON + DAY - 1) == []
+    (page,) = keeping.look(NOON + DAY)
+    assert page == tmp_path / "reports" / "churn" / "20270116T080000Z-schedule.html"
+    assert "churn: 1d until 2027-01-15 08:00 UTC against spring" in page.read_text()
+    assert "Drawn from 200 rows against 100 rows" in page.read_text()
+    assert keeping.look(NOON + DAY + 1) == []
+    assert told == {"written": 1}
+
+
+@pytest.mark.slow
+def test_an_alarm_is_drawn_by_its_own_window_and_shown_with_it(tmp_path: Path) -> None:
+    analysed(tmp_path, NOON - 30)
+    told: Counter[str] = Counter()
+
+    (page,) = keeper(tmp_path, told, window=3600.0).look(NOON)
+
+    assert "churn: 1h until" in page.read_text()
+    assert "Drawn from 67 rows against" in page.read_text()
+    assert alarm_pages(tmp_path, "churn")(NOON - 30) == "reports/churn/20270115T075930Z-alarm.html"
+
+
+@pytest.mark.slow
+def test_after_a_restart_nothing_is_drawn_twice(tmp_path: Path) -> None:
+    analysed(tmp_path, NOON - 30)
+    keeper(tmp_path, Counter()).look(NOON)
+
+    assert keeper(tmp_path, Counter()).look(NOON + 7200) == []
+
+
+@pytest.mark.slow
+def test_a_page_that_cannot_be_drawn_is_counted_and_left_for_an_hour(tmp_path: Path) -> None:
+    analysed(tmp_path, NOON - 30)
+    told: Counter[str] = Counter()
+    keeping = keeper(tmp_path, told, FAILING)
+
+    for minute in range(0, 90, 10):
+        keeping.look(NOON + minute * 60)
+
+    assert told == {"failed": 2}
+
+
+def test_a_baseline_without_rows_is_told_as_the_reason(tmp_path: Path) -> None:
+    analysed(tmp_path, NOON - 30, sample=0)
+    told: Counter[str] = Counter()
+
+    assert keeper(tmp_path, told).look(NOON) == []
+    assert told == {"no_baseline": 1}
+
+
+@pytest.mark.slow
+def test_whoever_leaves_does_not_wait_for_the_page(tmp_path: Path) -> None:
+    analysed(tmp_path, NOON - 30)
+    told: Counter[str] = Counter()
+    keeping = keeper(tmp_path, told, "import signal; signal.pause()")
+    keeping.over.set()
+
+    assert keeping.look(NOON) == []
+    assert [path.name for path in (tmp_path / "reports").rglob("*")] == []

@@ -1,0 +1,90 @@
+"""Where reports lie, and for how long: `reports/ENDPOINT/TIME-OCCASION.html` in the data folder.
+
+A name says when and why its page was drawn, so a restart knows what is due from what lies there; nothing else is kept.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from watchtower.record import Word
+from watchtower.reports.settings import ReportSettings
+
+FOLDER: Final = "reports"
+UNFINISHED: Final = ".report-"  # the beginning of a folder that a report is drawn in
+_FORM: Final = "%Y%m%dT%H%M%SZ"
+_NAME: Final = re.compile(r"(\d{8}T\d{6}Z)-(schedule|alarm|asked)\.html", re.ASCII)
+ALARM_EVERY_S: Final = 3600.0
+
+
+class Occasion(Word):
+    SCHEDULE = "schedule"
+    ALARM = "alarm"
+    ASKED = "asked"
+
+
+class Kept(NamedTuple):
+    """A page. Its time is a whole second; that of an alarm's is when the alarm was raised."""
+
+    path: Path
+    at: float
+    occasion: Occasion
+    size: int
+
+
+def path_of(data_dir: Path, endpoint: str, at: float, occasion: Occasion) -> Path:
+    return data_dir / FOLDER / endpoint / f"{datetime.fromtimestamp(at, UTC):{_FORM}}-{occasion}.html"
+
+
+def kept(data_dir: Path, endpoint: str) -> list[Kept]:
+    """Its pages, the newest first."""
+    return sorted(_pages(data_dir / FOLDER / endpoint), key=lambda page: page.at, reverse=True)
+
+
+def found(data_dir: Path, endpoint: str, name: str) -> Path | None:
+    """The page of this name: one that `kept` would list, and no other file."""
+    path = data_dir / FOLDER / endpoint / name
+    return path if _NAME.fullmatch(name) and path.is_file() else None
+
+
+def of_alarm(pages: Sequence[Kept], detected: float) -> Kept | None:
+    """The page that shows what an alarm was raised by: its own, or one that was drawn within the hour for another."""
+    alarms = [page for page in pages if page.occasion is Occasion.ALARM]
+    behind = [page for page in alarms if 0 <= page.at - int(detected) <= ALARM_EVERY_S]
+    before = [page for page in alarms if 0 < int(detected) - page.at <= ALARM_EVERY_S]
+    return min(behind, key=lambda page: page.at, default=None) or max(before, key=lambda page: page.at, default=None)
+
+
+def sweep(data_dir: Path, settings: ReportSettings, now: float) -> list[Path]:
+    """Removes pages that are too old or too much, and what a process left that died while it drew."""
+    folders = [path for path in _listed(data_dir / FOLDER) if path.is_dir()]
+    pages = sorted((page for folder in folders for page in _pages(folder)), key=lambda page: page.at, reverse=True)
+    removed, size = [], 0
+    for page in pages:
+        size += page.size
+        if now - page.at > settings.retention or size > settings.max_disk:
+            page.path.unlink(missing_ok=True)
+            removed.append(page.path)
+    for folder in folders:
+        for path in _listed(folder):
+            if path.name.startswith(UNFINISHED) and now - path.stat().st_mtime > 2 * settings.deadline:
+                shutil.rmtree(path, ignore_errors=True)
+                removed.append(path)
+    return removed
+
+
+def _pages(folder: Path) -> Iterator[Kept]:
+    for path in _listed(folder):
+        if match := _NAME.fullmatch(path.name):
+            at = datetime.strptime(match[1], _FORM).replace(tzinfo=UTC).timestamp()
+            yield Kept(path, at, Occasion(match[2]), path.stat().st_size)
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
