@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from watchtower.control.analyst_keeper import AnalystKeeper, AnalystState, AnalystStatus, Encode, Patience
+from watchtower.control.analyst_keeper import (
+    AnalystKeeper,
+    AnalystState,
+    AnalystStatus,
+    Encode,
+    Patience,
+    environment,
+)
 from watchtower.control.worker_process import Seat
 from watchtower.metrics.bury import bury, wipe
 from watchtower.metrics.catalogue import ANALYST_STARTS
@@ -168,3 +175,17 @@ async def test_one_that_fails_at_once_is_started_ever_more_slowly(tmp_path: Path
         await asyncio.wait_for(kept.keeper.stop(0.1), DEADLINE)
 
         assert kept.keeper.status().restarts <= 4
+
+
+async def test_libraries_that_compute_take_one_thread_each(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as kept:
+        kept.keeper.keep(told())
+        environ = Path(f"/proc/{await kept.running()}/environ").read_bytes().split(b"\0")
+
+        assert [each for each in (b"OPENBLAS_NUM_THREADS=1", b"OMP_NUM_THREADS=1") if each not in environ] == []
+
+
+def test_what_an_operator_says_of_threads_holds() -> None:
+    found = environment({"OMP_NUM_THREADS": "4", "PATH": "/bin"})
+
+    assert (found["OMP_NUM_THREADS"], found["OPENBLAS_NUM_THREADS"], found["PATH"]) == ("4", "1", "/bin")

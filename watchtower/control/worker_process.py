@@ -14,7 +14,7 @@ What the two have agreed on:
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -88,8 +88,13 @@ class WorkerProcess:
             self._ready.set_result(bool(beats))
 
 
-async def spawn(command: Sequence[str], seat: Seat, encode: Callable[[Seat], bytes]) -> WorkerProcess:
-    """Starts a worker for a seat; its `ready_fd` is filled in here."""
+async def spawn(
+    command: Sequence[str],
+    seat: Seat,
+    encode: Callable[[Seat], bytes],
+    environ: Mapping[str, str] | None = None,
+) -> WorkerProcess:
+    """Starts a worker for a seat; its `ready_fd` is filled in here. Without an `environ` it has ours."""
     read_fd, write_fd = os.pipe()
     seat = replace(seat, ready_fd=write_fd)
     try:
@@ -99,6 +104,7 @@ async def spawn(command: Sequence[str], seat: Seat, encode: Callable[[Seat], byt
             stdin=asyncio.subprocess.PIPE,
             pass_fds=(*seat.listen_fds, write_fd),
             start_new_session=True,
+            env=environ,
         )
     except BaseException:
         os.close(read_fd)
