@@ -11,6 +11,7 @@ from watchtower.analyst.endpoint import EndpointAnalysis
 from watchtower.analyst_assembly import assembled
 from watchtower.clock import Clock
 from watchtower.commands import found
+from watchtower.commands.layout import printable
 from watchtower.config.load import load
 from watchtower.errors import ConfigError
 from watchtower.store.fault import StoreError
@@ -46,11 +47,21 @@ def main(args: argparse.Namespace) -> int:
         exchanges = run_to_the_end(analyst)
     taken = time.monotonic() - begun
     if args.json:
-        found.print_json({"exchanges": exchanges, "seconds": round(taken, 3), "damage": dict(told.damage)})
+        found.print_json(
+            {
+                "exchanges": exchanges,
+                "seconds": round(taken, 3),
+                "damage": dict(told.damage),
+                "not_configured": dict(told.strangers),
+            }
+        )
         return 0 if told.error is None else 1
     rate = exchanges / taken if taken else 0.0
     sys.stdout.write(f"{exchanges:,} exchanges in {taken:.1f} s, {rate:,.0f} a second\n")
     found.print_lines([f"  not readable, {fault}: {count:,} places" for fault, count in told.damage.items()])
+    found.print_lines(
+        [f"  not configured, {printable(name)}: {count:,} exchanges" for name, count in told.strangers.items()]
+    )
     return 0 if told.error is None else 1
 
 
@@ -59,6 +70,7 @@ class Told:
 
     def __init__(self) -> None:
         self.damage: Mapping[str, int] = {}
+        self.strangers: Mapping[str, int] = {}
         self.error: StoreError | None = None
 
     def lag(self, seconds: float) -> None:
@@ -67,8 +79,8 @@ class Told:
     def store_failed(self, error: StoreError) -> None:
         self.error = error
 
-    def committed(self, damage: Mapping[str, int]) -> None:
-        self.damage, self.error = damage, None
+    def committed(self, damage: Mapping[str, int], strangers: Mapping[str, int]) -> None:
+        self.damage, self.strangers, self.error = damage, dict(strangers), None
 
     def store_size(self, size: int) -> None:
         """Nobody asks."""
