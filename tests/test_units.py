@@ -10,6 +10,7 @@ from watchtower.units import (
     format_size,
     parse_duration,
     parse_frequency,
+    parse_ratio,
     parse_share,
     parse_size,
 )
@@ -62,7 +63,9 @@ def test_a_size_in_a_unit_that_we_do_not_know_is_refused(text: str) -> None:
         parse_size(text)
 
 
-@pytest.mark.parametrize(("text", "share"), [("0", 0.0), ("1", 1.0), ("0.25", 0.25), ("25%", 0.25), ("100 %", 1.0)])
+@pytest.mark.parametrize(
+    ("text", "share"), [("0", 0.0), ("1", 1.0), ("0.25", 0.25), ("25%", 0.25), ("100 %", 1.0), ("1e-3", 0.001)]
+)
 def test_a_share_is_a_number_or_a_percentage(text: str, share: float) -> None:
     assert share == parse_share(text)
 
@@ -71,6 +74,17 @@ def test_a_share_is_a_number_or_a_percentage(text: str, share: float) -> None:
 def test_a_share_outside_of_zero_to_one_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a share between 0 and 1, like"):
         parse_share(text)
+
+
+@pytest.mark.parametrize(("text", "ratio"), [("0.1", 0.1), ("10%", 0.1), ("150%", 1.5), ("2", 2.0), ("1e-3", 0.001)])
+def test_a_ratio_may_be_more_than_the_whole(text: str, ratio: float) -> None:
+    assert ratio == parse_ratio(text)
+
+
+@pytest.mark.parametrize("text", ["", "-10%", "nan", "inf", "10ms", "1e"])
+def test_what_is_no_ratio_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="a ratio, like"):
+        parse_ratio(text)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ SecondsOrZero = Annotated[float, msgspec.Meta(ge=0, extra={UNIT: "duration"})]
 Bytes = Annotated[int, msgspec.Meta(gt=0, extra={UNIT: "size"})]
 BytesOrZero = Annotated[int, msgspec.Meta(ge=0, extra={UNIT: "size"})]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1, extra={UNIT: "share"})]
+Ratio = Annotated[float, msgspec.Meta(ge=0, extra={UNIT: "ratio"})]  # may be more than the whole
 Count = Annotated[int, msgspec.Meta(gt=0)]
 CountOrZero = Annotated[int, msgspec.Meta(ge=0)]
 Weight = Annotated[float, msgspec.Meta(ge=0)]
@@ -33,6 +34,7 @@ _SIZES: Final = {
 }
 # Fifteen digits are exact in a float, and keep every product far from infinity.
 _FREQUENCY: Final = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s+per\s+(\S.*)", re.ASCII)
+_PROPORTION: Final = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?)\s*(%?)\s*", re.ASCII)
 _QUANTITY: Final = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z%]*)\s*", re.ASCII)
 
 
@@ -73,12 +75,23 @@ def parse_size(text: str) -> int:
 
 def parse_share(text: str) -> float:
     """A share between 0 and 1, of `0.25` or `25%`."""
-    match = _QUANTITY.fullmatch(text)
-    if match and match[2] in ("", "%"):
-        value = float(match[1]) / (100 if match[2] else 1)
-        if value <= 1:
-            return value
+    value = _proportion(text)
+    if value is not None and value <= 1:
+        return value
     raise ValueError("a share between 0 and 1, like 0.25 or 25%")
+
+
+def parse_ratio(text: str) -> float:
+    """As a share, but of any size: `0.1`, `10%`, `150%`."""
+    value = _proportion(text)
+    if value is not None:
+        return value
+    raise ValueError("a ratio, like 0.1 or 10%")
+
+
+def _proportion(text: str) -> float | None:
+    match = _PROPORTION.fullmatch(text)
+    return float(match[1]) / (100 if match[2] else 1) if match else None
 
 
 def parse_frequency(text: str) -> float:

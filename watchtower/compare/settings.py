@@ -2,10 +2,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from watchtower.units import Bytes, Count, Seconds, SecondsOrZero, Share, Weight
+from watchtower.units import UNIT, Bytes, Count, Ratio, Seconds, SecondsOrZero, Share, Weight
 
 MeasureName = Literal["number", "score", "label", "probabilities", "ranking", "vector", "text", "structure"]
-Alpha = Annotated[float, msgspec.Meta(gt=0, le=0.5)]
+Alpha = Annotated[float, msgspec.Meta(gt=0, le=0.5, extra={UNIT: "share"})]
 
 
 class ScoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -20,7 +20,7 @@ class LatencyMargin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """How much slower a shadow may be: the larger of the two, so that one rule serves models of 1 ms and of 10 s."""
 
     absolute: SecondsOrZero = 0.0  # slower by so much; a duration in the section's place means this
-    relative: Weight = 0.0  # of the primary's own quantile: 0.1 is a tenth slower
+    relative: Ratio = 0.0  # of the primary's own quantile: 10% is a tenth slower
 
 
 class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

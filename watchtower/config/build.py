@@ -16,7 +16,7 @@ from watchtower.compare.settings import LatencyMargin
 from watchtower.config.document import Listing, Mistake, Node, Scalar, Section, inside
 from watchtower.config.model import Config
 from watchtower.proxy.settings import ListenSettings
-from watchtower.units import UNIT, Secret, parse_duration, parse_share, parse_size
+from watchtower.units import UNIT, Secret, parse_duration, parse_ratio, parse_share, parse_size
 
 # What a single text stands for where a section is expected.
 SHORTHANDS: Final[Mapping[type, str]] = {
@@ -29,6 +29,7 @@ _UNITS: Final[Mapping[str, Callable[[str], float]]] = {
     "duration": parse_duration,
     "size": parse_size,
     "share": parse_share,
+    "ratio": parse_ratio,
 }
 _BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _WHOLE: Final = re.compile(r"[+-]?\d{1,15}", re.ASCII)
