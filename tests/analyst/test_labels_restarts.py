@@ -4,10 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from label_stage import KEPT, Key, LabelStage, answered, counts, settle, shadowed
 
 from watchtower.analyst.analyst import Analyst
+from watchtower.analyst.label_join import Joined, Row
+from watchtower.analyst.measuring import DECIDED_BY, Measuring
+from watchtower.performance.labels import Label
+from watchtower.performance.settings import PerformanceSettings
 from watchtower.store.inbox import Value
 from watchtower.store.state import State
 
@@ -111,6 +116,25 @@ def test_other_settings_begin_the_metrics_anew_and_keep_the_counts(tmp_path: Pat
     shown = stage.measure()
 
     assert (shown["joined"], shown["coverage"], shown["series"]) == (6, 1, [])
+
+
+def test_a_statistic_of_another_version_begins_anew(tmp_path: Path) -> None:
+    settings = PerformanceSettings()
+    measuring = Measuring(settings)
+    rows = [joined_row(number) for number in range(DECIDED_BY)]
+    measuring.join(rows[0].label, [Row("blue", "primary", 0, {"out.prediction": 0.5})])
+    measuring.count(rows, len(rows), 1)
+    version, made_for, counted, coverage, choice, early, measured = msgspec.msgpack.decode(measuring.state())
+    measured[1][0][1] = b"nonsense"
+    restored = Measuring(settings)
+    restored.restore(msgspec.msgpack.encode((version, made_for, counted, coverage, choice, early, measured)))
+
+    assert (restored.joined, restored.measured) == (DECIDED_BY, None)
+
+
+def joined_row(number: int) -> Joined:
+    label = Label(b"%06d" % number, 0, number % 2, 0)
+    return Joined("blue", "primary", label, 0, 0.25 + 0.5 * (number % 2), None, None, ())
 
 
 def test_a_life_in_which_labels_come_all_the_time_counts_each_once(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Labels reach this once each, joined with the primary's and the shadows' rows. Un
 task it is, they are kept as they came, and what is shown of them is provisional.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -33,7 +34,8 @@ HEADER: Final = "header:"  # before the name, where a segment is told by a heade
 UNKNOWN: Final = "unknown"
 OTHERS: Final = "other values"
 
-Series = Classification | Regression
+logger = logging.getLogger(__name__)
+
 Key = tuple[str, str | None]  # who, and `column=value` of a segment
 
 
@@ -239,8 +241,12 @@ class Measuring:
             return
         self._choice = msgspec.convert(choice, Choice | None)
         self._early = [_joined(row) for row in early]
-        if measured is not None:
+        if measured is None:
+            return
+        try:
             self._measured = Measured.restored(measured, self.settings)
+        except ValueError as error:  # of another version of a statistic
+            logger.warning("what labels have said cannot be read: it begins anew", extra={"error": str(error)})
 
     def _made_for(self) -> list[object]:
         return [getattr(self.settings, name) for name in self.settings.__struct_fields__ if name not in _FREE]
