@@ -52,7 +52,7 @@ EXCHANGES = st.lists(st.tuples(RAW, RAW, RAW, TARGETS, TYPES, TYPES), min_size=1
 
 
 @pytest.mark.slow
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(exchanges=EXCHANGES)
 def test_no_body_ends_the_analyst(tmp_path_factory: pytest.TempPathFactory, exchanges: Sequence[Any]) -> None:
     stage = Stage(tmp_path_factory.mktemp("any"), {"baseline": {"live": {"rows": 4}}})

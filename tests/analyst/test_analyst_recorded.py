@@ -79,7 +79,6 @@ def test_a_recording_that_is_analysed_again_after_another_counts_once(tmp_path: 
     assert stage.query(COUNTS) == [{"n": 200, "ids": 200}]
 
 
-@pytest.mark.xfail(strict=True, reason="it is told of strangers, and does not take it")
 def test_the_command_says_how_much_it_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stage = Stage(tmp_path)
     journal = recorded(tmp_path / "recorded", range(50))
