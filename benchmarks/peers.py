@@ -108,8 +108,12 @@ def _aiohttp(site: Site) -> list[str]:
     return [sys.executable, "-m", "benchmarks.aiohttp_proxy", "--port", str(site.listen), *models]
 
 
+def _watchtower_alone(site: Site) -> list[str]:
+    return [*_watchtower(site), "--config", str(write("watchtower.yaml", site.folder))]
+
+
 def _watchtower(site: Site) -> list[str]:
-    models = ["--config", str(write("watchtower.yaml", site.folder)), "--upstream", _url(site.upstream)]
+    models = ["--upstream", _url(site.upstream)]
     if site.shadow is not None:
         models += ["--shadow", f"v2={_url(site.shadow)}"]
     ours = ["--listen", f"127.0.0.1:{site.listen}", "--admin", f"127.0.0.1:{site.admin}"]
@@ -125,6 +129,7 @@ HAPROXY: Final = Peer("HAProxy", "haproxy", _haproxy("haproxy_http.cfg"), can_mi
 NGINX: Final = Peer("nginx", "nginx", _nginx)
 ENVOY: Final = Peer("Envoy", str(BIN / "envoy"), _envoy)
 AIOHTTP: Final = Peer("aiohttp", sys.executable, _aiohttp)
-WATCHTOWER: Final = Peer("watchtower", str(BIN / "watchtower"), _watchtower)
+WATCHTOWER: Final = Peer("watchtower", str(BIN / "watchtower"), _watchtower_alone)
+WHOLE_WATCHTOWER: Final = Peer("watchtower", str(BIN / "watchtower"), _watchtower)  # with its analyst
 
 PEERS: Final = (HAPROXY_TCP, HAPROXY, NGINX, ENVOY, AIOHTTP, WATCHTOWER)
