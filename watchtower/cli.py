@@ -31,7 +31,7 @@ COMMANDS: Final = (
     Command("compare", "watchtower.commands.compare", "the verdict on each shadow, with its evidence"),
     Command("drift", "watchtower.commands.drift", "what differs from the baseline, and which alarms stand"),
     Command("baseline", "watchtower.commands.baseline", "what traffic is held against: show, build, set"),
-    Command("labels", "watchtower.commands.labels", "hand over what was true: add"),
+    Command("labels", "watchtower.commands.labels", "hand over what was true, and see what it says: add, show"),
     Command("report", "watchtower.commands.report", "an Evidently page of a window against the baseline"),
     Command("analyze", "watchtower.commands.analyze", "analyse what was recorded, without a sidecar"),
     Command("query", "watchtower.commands.query", "ask the store by SQL"),

@@ -7,11 +7,13 @@ import msgspec
 
 from watchtower.analyst.documents import (
     DRIFT,
+    PERFORMANCE,
     SHADOW,
     AlarmView,
     ColumnDifferenceView,
     ColumnDriftView,
     DriftView,
+    PerformanceView,
     SegmentView,
     ShadowView,
     VerdictView,
@@ -131,8 +133,13 @@ def drift(**changed: Any) -> DriftView:
 def left_by_an_analyst(data_dir: Path, *views: View) -> Path:
     documents: dict[str, bytes | None] = {}
     for view in views:
-        name = key(SHADOW, view.endpoint, view.shadow) if isinstance(view, ShadowView) else key(DRIFT, view.endpoint)
-        documents[name] = msgspec.json.encode(view)
+        documents[_key(view)] = msgspec.json.encode(view)
     with State(data_dir) as state:
         state.commit(documents=documents)
     return data_dir
+
+
+def _key(view: View) -> str:
+    if isinstance(view, ShadowView):
+        return key(SHADOW, view.endpoint, view.shadow)
+    return key(PERFORMANCE if isinstance(view, PerformanceView) else DRIFT, view.endpoint)

@@ -9,7 +9,9 @@ from typing import Final
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from watchtower.analyst.documents import PERFORMANCE, PerformanceView
 from watchtower.commands import found
+from watchtower.commands.labels_shown import disagreeing, told
 from watchtower.errors import ConfigError
 from watchtower.performance.labels import LabelColumns, Parsed, parse_json, parse_lines, parse_rows
 from watchtower.store.database import Access
@@ -20,17 +22,19 @@ EXAMPLES: Final = """\
 examples:
   watchtower labels add labels.csv
   watchtower labels add outcomes.parquet --request-id id --value churned --time at
+  watchtower labels show --endpoint churn
 
 CSV (with a header), JSON Lines, JSON and Parquet, by the name's end. A label has a request id, a value, and where they
 are known a row within the request (0) and a time (now). Adding a file again changes nothing.
-exit status: 0 all were taken, 2 none was: each mistake is told with its line."""
+exit status of add: 0 all were taken, 2 none was: each mistake is told with its line;
+of show: 0 ok, 1 what is estimated without labels and what they say disagree, 2 wrong usage or nothing there."""
 
 _AT_ONCE: Final = 10_000  # in a transaction, for which others wait
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
-    parsers = parser.add_subparsers(dest="action", metavar="add", required=True)
+    parsers = parser.add_subparsers(dest="action", metavar="add|show", required=True)
     adding = parsers.add_parser("add", help="hand labels to the analyst")
     adding.epilog, adding.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
     adding.add_argument("file", metavar="FILE", type=Path)
@@ -40,8 +44,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         flag, default = f"--{name.replace('_', '-')}", getattr(usual, name)
         adding.add_argument(flag, metavar="COLUMN", default=default, dest=f"column_{name}", help=f"({default})")
 
+    showing = parsers.add_parser("show", help="what labels say of the answers, and what is estimated without them")
+    showing.epilog, showing.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
+    found.add_arguments(showing)
+    showing.add_argument("--segments", metavar="N", type=int, default=5, help="show so many of them (5)")
+
 
 def main(args: argparse.Namespace) -> int:
+    return _add(args) if args.action == "add" else _show(args)
+
+
+def _show(args: argparse.Namespace) -> int:
+    views = found.documents(args.data_dir, PERFORMANCE, PerformanceView, args.endpoint)
+    if args.json:
+        found.print_json(views)
+    else:
+        now = time.time()
+        found.print_lines([line for view in views for line in (*told(view, now, args.segments), "")][:-1])
+    return 1 if any(disagreeing(view) for view in views) else 0
+
+
+def _add(args: argparse.Namespace) -> int:
     columns = LabelColumns(**{name: getattr(args, f"column_{name}") for name in LabelColumns.__struct_fields__})
     parsed = read(args.file, columns, time.time_ns())
     if parsed.errors:
