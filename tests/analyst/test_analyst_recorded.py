@@ -57,7 +57,6 @@ def test_a_recording_that_is_analysed_twice_counts_once(tmp_path: Path) -> None:
     assert (again, stage.query(COUNTS)) == (0, [{"n": 100, "ids": 100}])
 
 
-@pytest.mark.xfail(strict=True, reason="offsets of streams that a journal has not are forgotten")
 def test_a_recording_between_two_lives_makes_nobody_read_anything_twice(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.analyse([each for number in range(50) for each in pair(number)])
@@ -68,7 +67,6 @@ def test_a_recording_between_two_lives_makes_nobody_read_anything_twice(tmp_path
     assert stage.shadow()["pairs"] == 150
 
 
-@pytest.mark.xfail(strict=True, reason="offsets of streams that a journal has not are forgotten")
 def test_a_recording_that_is_analysed_again_after_another_counts_once(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     one, two = recorded(tmp_path / "one", range(50), "w0-1"), recorded(tmp_path / "two", range(50, 100), "w0-2")

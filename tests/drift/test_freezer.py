@@ -36,3 +36,12 @@ def test_it_goes_on_after_a_restart() -> None:
 
 def test_no_columns_are_no_rows() -> None:
     assert (Freezer(5).add((), ()), Freezer(5).progress) == (0, 0.0)
+
+
+def test_long_texts_fill_it_before_its_rows_do() -> None:
+    freezer = Freezer(1000)
+    taken = 0
+    while not freezer.is_full:
+        taken += freezer.add(("in.prompt",), (["x" * 65536] * 100,))
+
+    assert taken == 600

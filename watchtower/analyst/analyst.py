@@ -100,6 +100,8 @@ class Analyst:
         self._may_sample = may_sample
         # It reads from where the store says. What it commits to the journal's folder only tells retention how far that is.
         self._reader = JournalReader(journal, None, store.state.offsets)
+        # Streams of other journals: a recording that was analysed must not be counted again, nor forget the live one.
+        self._elsewhere = store.state.offsets
         self._journal = journal
         self._reader_name = reader_name
         self._entries: Iterator[Entry] | None = None
@@ -142,7 +144,12 @@ class Analyst:
             for part in self._parts.values():
                 blobs |= part.before_commit(wall_ns)
                 documents |= part.documents(wall_ns)
-            self._store.commit(offsets=positions, blobs=blobs, documents=documents, labels_taken=self._labels.taken)
+            self._store.commit(
+                offsets={**self._elsewhere, **positions},
+                blobs=blobs,
+                documents=documents,
+                labels_taken=self._labels.taken,
+            )
         except StoreError as error:
             self._fail(error)
             return False

@@ -1,6 +1,6 @@
 import msgspec
 
-from watchtower.units import Bytes, Count, Seconds
+from watchtower.units import Count, Seconds
 
 
 class AnalystSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -11,4 +11,3 @@ class AnalystSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     commit_every: Seconds = 2.0  # how much is read again after a crash; nothing of it is counted twice
     batch: Count = 2000  # exchanges decoded together
     max_lag: Seconds = 30.0  # behind this, a sample of the exchanges is decoded, and the rest only counted
-    max_memory: Bytes = 256 * 1024 * 1024  # of decoded rows and waiting pairs; beyond it the oldest are given up

@@ -2,6 +2,7 @@
 
 Nothing is watched until then, which `progress` says. The rows are those of one endpoint in the order of the journal;
 whoever starts this beside a model that already misbehaves freezes the misbehaviour, so a source is better where there is one.
+Long texts fill it before its rows do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,9 @@ from watchtower.drift.reservoir import Reservoir
 from watchtower.drift.values import Column
 from watchtower.table import Kind
 
-VERSION: Final = 1
+VERSION: Final = 2
+# What waits in memory, and is written with every commit until it is full: 500 prompts of 64 KiB are a reference, too.
+MOST_TEXT: Final = 32 * 1024 * 1024
 
 
 class Freezer:
@@ -25,17 +28,22 @@ class Freezer:
     def __init__(self, rows: int) -> None:
         self.rows = rows
         self._kept = Reservoir(rows)
+        self._text = 0
 
     def add(self, names: Sequence[str], columns: Sequence[Column]) -> int:
         """How many of these rows became part of the reference: the first ones."""
         taken = min(self.rows - self._kept.seen, len(columns[0])) if columns else 0
         if taken:
-            self._kept.add(names, [column[:taken] for column in columns])
+            given = [column[:taken] for column in columns]
+            self._kept.add(names, given)
+            self._text += sum(
+                len(cell) for column in given if isinstance(column, Sequence) for cell in column if type(cell) is str
+            )
         return taken
 
     @property
     def is_full(self) -> bool:
-        return self._kept.seen >= self.rows
+        return self._kept.seen >= self.rows or self._text >= MOST_TEXT
 
     @property
     def progress(self) -> float:
@@ -60,13 +68,16 @@ class Freezer:
         )  # fmt: skip
 
     def state(self) -> bytes:
-        return msgspec.msgpack.encode((VERSION, self.rows, self._kept.seen, self._kept.columns))
+        return msgspec.msgpack.encode((VERSION, self.rows, self._kept.seen, self._kept.columns, self._text))
 
     @classmethod
     def restore(cls, state: bytes) -> "Freezer":
-        version, rows, seen, columns = msgspec.msgpack.decode(state, type=tuple[int, int, int, dict[str, list[object]]])
+        version, rows, seen, columns, text = msgspec.msgpack.decode(state, type=_State)
         if version != VERSION:
             raise ValueError(f"a freezer of version {version}, where {VERSION} is known")
         freezer = cls(rows)
-        freezer._kept.seen, freezer._kept.columns = seen, columns
+        freezer._kept.seen, freezer._kept.columns, freezer._text = seen, columns, text
         return freezer
+
+
+_State = tuple[int, int, int, dict[str, list[object]], int]
