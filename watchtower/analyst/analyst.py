@@ -31,6 +31,7 @@ SAMPLE_WHEN_BEHIND: Final = 16
 END_OF_TIME: Final = 1 << 62  # of a recording: everything has been read
 # At the end, of what the workers wrote last: some 50,000 exchanges, two seconds. What is left waits for the next start.
 LAST_STEPS: Final = 25
+DEFECTS_A_LINE: Final = 1000
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +110,7 @@ class Analyst:
         self._committed_at_ns = clock.monotonic_ns()
         self._newest_ns = 0
         self._is_behind = False
+        self._defects = 0
         self._strangers: Counter[str] = Counter()  # exchanges since the start, by endpoints that are configured no more
         self._is_failing = False
 
@@ -198,26 +200,43 @@ class Analyst:
             self._newest_ns = max(self._newest_ns, exchange.started_ns)
             part = self._parts.get(exchange.endpoint)
             reason = self._reason_to_skip(entry, part)
-            if reason is None and part is not None:
-                one = part.take(entry)
-            else:
+            one = self._taken(part, entry) if reason is None and part is not None else None
+            if one is None:
                 one = Read(exchange, entry.stream, entry.position, 0, None, None)
-                skipped[exchange.endpoint, reason or SkipReason.UNKNOWN_ENDPOINT] += 1
+                skipped[exchange.endpoint, reason or SkipReason.DEFECT] += 1
             read.setdefault(exchange.endpoint, []).append(one)
         self._is_dirty = True
         now_ns = self._clock.monotonic_ns()
         for endpoint, ones in read.items():
             self._store.tables.add(TableName.EXCHANGES, endpoint, exchange_columns(ones), now_ns)
             if (part := self._parts.get(endpoint)) is not None:
-                part.end_batch(self._clock.wall_ns())
+                try:
+                    part.end_batch(self._clock.wall_ns())
+                except Exception as error:  # noqa: BLE001  what is left of the batch is lost to the statistics, as told
+                    self._note_defect("a batch could not be worked on", error)
         for (endpoint, reason), count in skipped.items():
             if (part := self._parts.get(endpoint)) is not None:
                 part.skipped(reason, count)
             else:
                 self._strangers[endpoint] += count
 
+    def _taken(self, part: Part, entry: Entry) -> Read | None:
+        try:
+            return part.take(entry)
+        except Exception as error:  # noqa: BLE001  ours: every start would meet this record again, and end at it
+            self._note_defect("a record could not be analysed", error)
+            return None
+
+    def _note_defect(self, what: str, error: Exception) -> None:
+        """With its trace, but not once for each of a million records."""
+        if self._defects % DEFECTS_A_LINE == 0:
+            logger.error(what, exc_info=error, extra={"defects": self._defects + 1})
+        self._defects += 1
+
     def _look_at_labels(self, seen_ns: int, *, is_last: bool = False) -> bool:
         """Whether something came of it, which the next commit keeps."""
+        if self._is_behind and not is_last:  # first what was recorded, then what is said of it
+            return False
         try:
             found = self._labels.look(seen_ns, is_committed=not self._is_dirty, is_last=is_last)
         except StoreError as error:
@@ -263,10 +282,15 @@ def run(analyst: Analyst, pause: Callable[[float], bool], interval_s: float, las
     analyst.close()
 
 
-def run_to_the_end(analyst: Analyst) -> int:
-    """Everything that the journal holds now; gives how many exchanges that was."""
+def no_progress(exchanges: int) -> None:
+    """Nobody watches."""
+
+
+def run_to_the_end(analyst: Analyst, progress: Callable[[int], None] = no_progress) -> int:
+    """Everything that the journal holds now; gives how many exchanges that was, and tells it on the way."""
     total = 0
     while read := analyst.step():
         total += read
+        progress(total)
     analyst.finish()
     return total
