@@ -82,10 +82,8 @@ def test_beside_what_labels_say_stands_how_many_there_are_and_how_late() -> None
         "  of the rows of the label period 28.3% have one; half of the labels came within 2h, nine in ten within 1d",
         "  binary: two values",
     ]
-    assert lines[6].startswith(
-        "  blue (primary): 340 of 1,200 rows have labels (28.3%), half of the labels came within"
-    )
-    assert lines[8].split() == ["accuracy", "0.91", "0.89", "to", "0.93", "340", "–"]
+    assert lines[6].startswith("  blue (primary): 340 of 1,200 rows have labels (28.3%), since 2027-01-15 07:00")
+    assert lines[9].split() == ["accuracy", "0.91", "0.89", "to", "0.93", "340", "–"]
 
 
 def test_what_is_estimated_stands_beside_it_with_its_own_error() -> None:
@@ -95,9 +93,9 @@ def test_what_is_estimated_stands_beside_it_with_its_own_error() -> None:
     lines = list(told(performance(shown), NOON, 5))
 
     assert lines[0] == "churn: WHAT IS ESTIMATED AND WHAT LABELS SAY DISAGREE for blue (primary): accuracy"
-    assert lines[8].split()[6:] == ["0.97", "0.96", "to", "0.98", "DISAGREES"]
-    assert lines[9] == "  without: estimated of 12,000 rows of the last days, calibrated by 300 labelled rows (platt)"
-    assert lines[11].split() == ["accuracy", "4", "0.05", "0.03", "to", "0.07", "0.06", "25%", "3"]
+    assert lines[9].split()[6:] == ["0.97", "0.96", "to", "0.98", "DISAGREES"]
+    assert lines[10] == "  without: estimated of 12,000 rows of the last days, calibrated by 300 labelled rows (platt)"
+    assert lines[12].split() == ["accuracy", "4", "0.05", "0.03", "to", "0.07", "0.06", "25%", "3"]
 
 
 def test_without_labels_it_says_what_is_waited_for() -> None:

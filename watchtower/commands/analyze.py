@@ -1,18 +1,16 @@
 import argparse
-import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from watchtower.analyst.analyst import run_to_the_end
+from watchtower.analyst.analyst import no_progress, run_to_the_end
 from watchtower.analyst.endpoint import EndpointAnalysis
 from watchtower.analyst_assembly import assembled
 from watchtower.clock import Clock
 from watchtower.commands import found
 from watchtower.commands.layout import printable
-from watchtower.config.load import load
 from watchtower.errors import ConfigError
 from watchtower.store.fault import StoreError
 
@@ -25,26 +23,31 @@ Reads what a sidecar recorded, from its beginning to its end, by the configurati
 Every exchange is decoded, however long that takes. Run again, it goes on where it ended.
 exit status: 0 ok, 1 the store could not be written, 2 wrong usage or nothing there."""
 
+SHOW_EVERY_S: Final = 0.2
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.add_argument(
         "--from", dest="source", metavar="DIR", type=Path, required=True, help="a sidecar's data_dir, or a journal"
     )
-    parser.add_argument("--config", metavar="FILE", type=Path, required=True, help="with the endpoints as they were")
     found.add_arguments(parser, endpoint=None)
+    found.add_config(parser, required=True)
 
 
 def main(args: argparse.Namespace) -> int:
-    config = load(args.config, os.environ)
+    config, data_dir = found.configured(args)
     journal = args.source / "journal" if (args.source / "journal").is_dir() else args.source
-    if not journal.is_dir():
+    if config is None or not journal.is_dir():
         raise ConfigError([f"{args.source}: no such folder"])
     begun = time.monotonic()
     told = Told()
     clock = Clock(time.monotonic_ns, time.time_ns)
-    with assembled(config, args.data_dir, clock, told, journal=journal) as analyst:
-        exchanges = run_to_the_end(analyst)
+    with assembled(config, data_dir, clock, told, journal=journal) as analyst:
+        progress = Progress(begun) if sys.stderr.isatty() else None
+        exchanges = run_to_the_end(analyst, progress or no_progress)
+        if progress:
+            progress.clear()
     taken = time.monotonic() - begun
     if args.json:
         found.print_json(
@@ -63,6 +66,24 @@ def main(args: argparse.Namespace) -> int:
         [f"  not configured, {printable(name)}: {count:,} exchanges" for name, count in told.strangers.items()]
     )
     return 0 if told.error is None else 1
+
+
+class Progress:
+    """One line of a terminal; how much there is nobody has counted, so it says how far it came."""
+
+    def __init__(self, begun: float) -> None:
+        self._begun = self._shown_at = begun
+
+    def __call__(self, exchanges: int) -> None:
+        now = time.monotonic()
+        if now - self._shown_at >= SHOW_EVERY_S:
+            self._shown_at = now
+            sys.stderr.write(f"\r\x1b[K{exchanges:,} exchanges, {exchanges / (now - self._begun):,.0f} a second")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
 
 
 class Told:

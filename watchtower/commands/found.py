@@ -5,27 +5,44 @@ What is not there, or cannot be read, is wrong usage (2), and never the exit sta
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
+from watchtower.config.load import load
+from watchtower.config.model import Config
 from watchtower.errors import ConfigError
 from watchtower.store.database import Access
 from watchtower.store.fault import StoreError, StoreFault
 from watchtower.store.state import State
 
+DATA_DIR: Final = ".watchtower"
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 def add_arguments(parser: argparse.ArgumentParser, *, endpoint: str | None = "only of this endpoint") -> None:
-    parser.add_argument("--data-dir", metavar="DIR", type=Path, default=Path(".watchtower"), help="(.watchtower)")
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, default=Path(DATA_DIR), help="(.watchtower)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     if endpoint is not None:
         parser.add_argument("--endpoint", metavar="NAME", help=endpoint)
+
+
+def add_config(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """For a command that also takes `--data-dir`, which then goes over the file's."""
+    text = "with the sidecar's settings, and its data_dir" if not required else "with the endpoints as they were"
+    parser.add_argument("--config", metavar="FILE", type=Path, required=required, help=text)
+    parser.set_defaults(data_dir=None)
+
+
+def configured(args: argparse.Namespace) -> tuple[Config | None, Path]:
+    """What `--config` says, if it was given, and where the state is."""
+    config = load(args.config, os.environ) if args.config is not None else None
+    return config, args.data_dir or Path(config.data_dir if config else DATA_DIR)
 
 
 @contextmanager

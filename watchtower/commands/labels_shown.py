@@ -6,7 +6,7 @@ from watchtower.analyst.documents import EstimateView, PerformanceSeriesView, Pe
 from watchtower.commands.layout import NOTHING, moment, number, printable, share, table
 from watchtower.units import format_duration
 
-_WRONG_BY = ("errors of what is estimated", "blocks", "bias", "its interval", "mean error", "held", "disagreed")
+_WRONG_BY = ("estimate is wrong", "blocks", "bias", "its interval", "mean error", "held", "disagreed")
 
 
 def told(view: PerformanceView, now: float, segments: int) -> Iterator[str]:
@@ -41,10 +41,8 @@ def _series(series: PerformanceSeriesView, now: float) -> Iterator[str]:
     since = "" if series.since is None else f", since {moment(series.since, now)}"
     if series.segment is None:
         of = NOTHING if series.rows is None else f"{series.rows:,}"
-        coverage = (
-            f"{series.labelled:,} of {of} rows have labels ({share(series.coverage)}), {_lag(series.lag_seconds)}"
-        )
-        yield f"  {printable(_who(series))}: {coverage}{since}"
+        yield f"  {printable(_who(series))}: {series.labelled:,} of {of} rows have labels ({share(series.coverage)}){since}"
+        yield f"  {_lag(series.lag_seconds)}"
     else:
         yield f"  {printable(_who(series))}: {series.labelled:,} rows have labels{since}"
     by_labels = {one.metric: one for one in series.estimates}

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from watchtower.clock import SECOND
+from watchtower.commands import found
 from watchtower.store.fault import translated
 from watchtower.store.query import Answer, Query
 from watchtower.store.settings import StoreSettings
@@ -35,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sql", metavar="SQL", help="one statement that reads: SELECT, WITH, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN"
     )
-    parser.add_argument("--data-dir", metavar="DIR", type=Path, default=Path(".watchtower"), help="(.watchtower)")
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="(.watchtower)")
+    found.add_config(parser)
     parser.add_argument(
         "--last", metavar="DURATION", type=_duration, help="open only files with rows of the last 1h, 7d, …"
     )
@@ -53,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     since_ns = None if args.last is None else time.time_ns() - round(args.last * SECOND)
-    with Query(args.data_dir, StoreSettings(), since_ns=since_ns, verify=args.verify) as query:
+    config, data_dir = found.configured(args)
+    with Query(data_dir, config.store if config else StoreSettings(), since_ns=since_ns, verify=args.verify) as query:
         for path in query.left_out:
             sys.stderr.write(f"left out, for it is damaged or gone: {path}\n")
         try:

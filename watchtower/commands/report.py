@@ -25,6 +25,7 @@ exit status: 0 written, 1 it could not be, 2 wrong usage or nothing there."""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     found.add_arguments(parser, endpoint="of this endpoint; not needed where there is only one")
+    found.add_config(parser)
     parser.add_argument(
         "--window", metavar="DURATION", type=_duration, help="the last of its rows (reports.window, 1h)"
     )
@@ -34,11 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    settings, store = ReportSettings(), StoreSettings()
-    endpoint = _endpoint(args.data_dir, args.endpoint)
+    config, data_dir = found.configured(args)
+    settings, store = (config.reports, config.store) if config else (ReportSettings(), StoreSettings())
+    endpoint = _endpoint(data_dir, args.endpoint)
     seconds = settings.window if args.window is None else args.window
     try:
-        request = requested(args.data_dir, endpoint, seconds, settings.max_rows, store, output=args.output)
+        request = requested(data_dir, endpoint, seconds, settings.max_rows, store, output=args.output)
     except ReportError as error:  # there is nothing yet, which is no failure of drawing
         raise ConfigError([str(error)]) from error
     written = write_report(request, settings)
