@@ -29,10 +29,22 @@ def test_the_status_is_the_worst_shadows(
 
 
 def test_a_twin_is_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    left_by_an_analyst(tmp_path, shadow(twin="same"), shadow(shadow="same", decision="undecided"))
+    left_by_an_analyst(tmp_path, shadow(twin="same"), shadow(shadow="same", is_twin=True, decision="undecided"))
 
     assert main(["compare", "--data-dir", str(tmp_path)]) == 0
     assert main(["compare", "--data-dir", str(tmp_path), "--shadow", "same"]) == 3
+
+
+def test_a_twin_says_that_it_is_one() -> None:
+    first = next(told(shadow(shadow="same", is_twin=True), NOON))
+
+    assert first == "churn/same: WITHIN, a twin of the primary: it measures, and is not judged"
+
+
+def test_a_twin_alone_decides_nothing(tmp_path: Path) -> None:
+    left_by_an_analyst(tmp_path, shadow(shadow="same", is_twin=True))
+
+    assert main(["compare", "--data-dir", str(tmp_path)]) == 3
 
 
 def test_only_the_shadow_that_is_asked_about_decides(tmp_path: Path) -> None:

@@ -138,6 +138,7 @@ class Comparison:
                 self._settings.alpha,
                 now_ns,
                 shadow.latest_ns,
+                is_twin=shadow.is_twin,
             )
 
     def state(self) -> Mapping[str, bytes]:

@@ -109,6 +109,7 @@ class ShadowView(View, frozen=True, kw_only=True):
     """A shadow's answers beside the primary's."""
 
     shadow: str
+    is_twin: bool = False  # a second instance of the primary: it measures, and is judged by nobody
     decision: str  # worse if any budget is, within if all are, else undecided
     alpha: float  # chance that any of these verdicts is ever wrong
     pairs: int

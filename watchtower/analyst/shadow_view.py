@@ -22,11 +22,14 @@ def shadow_view(
     alpha: float,
     now_ns: int,
     latest_ns: int,
+    *,
+    is_twin: bool,
 ) -> ShadowView:
     whole = totals.whole
     return ShadowView(
         endpoint=endpoint,
         shadow=name,
+        is_twin=is_twin,
         updated=now_ns / SECOND,
         last_event=latest_ns / SECOND if latest_ns else None,
         decision=overall(verdicts).value,

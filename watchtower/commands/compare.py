@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     views = found.documents(args.data_dir, SHADOW, ShadowView, args.endpoint)
-    judged = without_twins(views)
+    # A twin is there to measure, and judged only when it is asked about; where there is nothing else, nothing is decided.
+    judged = [view for view in views if not view.is_twin]
     if args.shadow is not None:
         judged = views = [view for view in views if view.shadow == args.shadow]
         if not views:
@@ -48,13 +49,9 @@ def main(args: argparse.Namespace) -> int:
     return status(judged)
 
 
-def without_twins(views: list[ShadowView]) -> list[ShadowView]:
-    """A twin is judged by nobody, unless it is asked about: it is there to measure."""
-    twins = {(view.endpoint, view.twin) for view in views}
-    return [view for view in views if (view.endpoint, view.shadow) not in twins]
-
-
 def status(views: list[ShadowView]) -> int:
+    if not views:
+        return UNDECIDED_STATUS
     decisions = {view.decision for view in views}
     if WORSE in decisions:
         return 1
@@ -63,7 +60,8 @@ def status(views: list[ShadowView]) -> int:
 
 def told(view: ShadowView, now: float, worst: int = 0) -> Iterator[str]:
     agreement = share(view.agreeing / view.compared) if view.compared else "none"
-    yield f"{view.endpoint}/{view.shadow}: {view.decision.upper()}"
+    twin = ", a twin of the primary: it measures, and is not judged" if view.is_twin else ""
+    yield f"{view.endpoint}/{view.shadow}: {view.decision.upper()}{twin}"
     yield f"  {view.pairs:,} pairs, {view.compared:,} compared, {agreement} of those agree; the last {moment(view.last_event, now)}"
     rows = [_verdict(verdict, now) for verdict in view.verdicts]
     if rows:
