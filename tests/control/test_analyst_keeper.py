@@ -46,6 +46,10 @@ async def until(is_so: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+def environ_of(pid: int) -> list[bytes]:
+    return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+
+
 class Kept:
     """A keeper with its fake analysts, and what a test asks of it."""
 
@@ -180,7 +184,7 @@ async def test_one_that_fails_at_once_is_started_ever_more_slowly(tmp_path: Path
 async def test_libraries_that_compute_take_one_thread_each(tmp_path: Path) -> None:
     async with keeping(tmp_path) as kept:
         kept.keeper.keep(told())
-        environ = Path(f"/proc/{await kept.running()}/environ").read_bytes().split(b"\0")
+        environ = environ_of(await kept.running())
 
         assert [each for each in (b"OPENBLAS_NUM_THREADS=1", b"OMP_NUM_THREADS=1") if each not in environ] == []
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-import pyarrow.parquet as pq
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from store_samples import BEGAN, HOUR, entry, exchanges, flip_a_byte, rows
 

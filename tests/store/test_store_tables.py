@@ -1,7 +1,7 @@
 from itertools import count
 from pathlib import Path
 
-import pyarrow.parquet as pq
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from store_samples import BEGAN, HOUR, exchanges, rows
 

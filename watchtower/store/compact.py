@@ -10,8 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from watchtower.clock import SECOND
 from watchtower.store.evolution import gathered

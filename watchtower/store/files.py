@@ -14,8 +14,8 @@ from typing import Final
 from urllib.parse import quote
 from zlib import crc32
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from watchtower.journal.appender import sync_directory
 from watchtower.store.evolution import Columns

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 import duckdb
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from watchtower.store.database import Access
 from watchtower.store.fault import StoreError, StoreFault

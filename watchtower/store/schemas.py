@@ -10,7 +10,7 @@ comparisons for zoned nanoseconds. Durations stay whole nanoseconds, and `-1` sa
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]
 
 VERSION: Final = 1
 INPUT: Final = "in."  # before the name of a decoded column of the request
