@@ -108,7 +108,7 @@ def _endpoint(
     def keep(table: TableName, columns: Mapping[str, Any]) -> None:
         store.tables.add(table, name, columns, clock.monotonic_ns())
 
-    watch = Watch(settings.drift, partial(keep, TableName.WINDOWS))
+    watch = Watch(settings.drift, partial(keep, TableName.WINDOWS), is_seasonal=settings.baseline.seasonal == "auto")
     parts = EndpointParts(
         Decoding(settings.protocol, settings.mapping, settings.performance.classes),
         Comparison(

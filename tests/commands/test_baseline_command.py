@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,10 @@ from watchtower.analyst.documents import SCHEMA, STATUS, SchemaColumnView, Schem
 from watchtower.cli import main
 from watchtower.drift.baseline import Baseline
 from watchtower.store.database import Access
+from watchtower.store.schemas import TableName
+from watchtower.store.settings import StoreSettings
 from watchtower.store.state import State
+from watchtower.store.store import Store
 
 
 @pytest.fixture
@@ -147,3 +151,39 @@ def test_what_is_not_there_does_not_pass(
 ) -> None:
     assert run(tmp_path, *arguments) == 2
     assert capsys.readouterr().err
+
+
+def kept_rows(data_dir: Path, role: str = "primary") -> None:
+    now_ns = time.time_ns()
+    with Store(data_dir, StoreSettings()) as store:
+        columns = {
+            "request_id": [f"r{number}" for number in range(20)],
+            "row": [0] * 20,
+            "variant": "blue",
+            "role": role,
+            "started": [now_ns - number * 10**9 for number in range(20)],
+            "in.age": [20.0 + number for number in range(20)],
+            "out.score": [0.5] * 20,
+        }
+        store.tables.add(TableName.ROWS, "churn", columns, 0)
+        store.commit()
+
+
+def test_rows_of_late_become_the_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept_rows(tmp_path)
+    status = run(tmp_path, "build", "--last", "1h", "--endpoint", "churn")
+
+    assert (status, in_force(tmp_path)) == (0, ("default", 1))
+    assert capsys.readouterr().out.startswith("churn: baseline default, version 1, of 20 rows: in force\n")
+
+
+def test_a_shadows_rows_are_no_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept_rows(tmp_path, "shadow")
+
+    assert run(tmp_path, "build", "--last", "1h", "--endpoint", "churn") == 2
+    assert "the rows of the last 1h: no rows" in capsys.readouterr().err
+
+
+def test_a_baseline_is_of_a_file_or_of_late(tmp_path: Path, train: Path) -> None:
+    assert run(tmp_path, "build", "--endpoint", "churn") == 2
+    assert run(tmp_path, "build", str(train), "--last", "1h", "--endpoint", "churn") == 2

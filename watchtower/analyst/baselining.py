@@ -67,11 +67,15 @@ class Baselining:
                 max_categories=self._drift.max_categories,
             )
             self._freezer = None
-            latest = self._registered.get(self._endpoint, self._settings.name)
-            version = latest.version + 1 if latest else _FIRST
-            self._adopt(self._fresh, f"{self._settings.name} {version}")
+            self._adopt(self._fresh, self._next_label(self._settings.name))
             self.waiting_for = ""
         return taken
+
+    def propose(self, baseline: Baseline) -> None:
+        """A better form of the one in force, such as its seasons; registered behind the next commit."""
+        if self._fresh is None:
+            self._fresh = baseline
+            self._adopt(baseline, self._next_label(baseline.name))
 
     def committed(self, now_ns: int) -> bool:
         """Whether that made a baseline of ours true, which ought to be shown."""
@@ -98,6 +102,10 @@ class Baselining:
             active = self._registered.active(self._endpoint)
             if active is None or Baseline.from_bytes(active.profile).version != baseline.version:
                 self._register(baseline, now_ns)
+
+    def _next_label(self, name: str) -> str:
+        latest = self._registered.get(self._endpoint, name)
+        return f"{name} {latest.version + 1 if latest else _FIRST}"
 
     def _build(self, source: str, now_ns: int) -> None:
         self._tried = source

@@ -124,6 +124,11 @@ class EndpointAnalysis:
     def before_commit(self, now_ns: int) -> Mapping[str, bytes | None]:
         parts = self.parts
         parts.baselining.look(now_ns)
+        seasons: dict[str, bytes | None] = {}
+        if parts.watch.seasons_changed:
+            seasons[f"{self.name}/seasons"] = parts.watch.seasons_state()
+            if (seasonal := parts.watch.seasonal()) is not None:
+                parts.baselining.propose(seasonal)
         states = {
             "watch": parts.watch.state(),
             "baseline": parts.baselining.state(),
@@ -134,7 +139,7 @@ class EndpointAnalysis:
             ),
             **parts.comparison.state(),
         }
-        return {f"{self.name}/{part}": state for part, state in states.items()}
+        return {f"{self.name}/{part}": state for part, state in states.items()} | seasons
 
     def restore(self, blobs: Mapping[str, bytes], now_ns: int) -> None:
         """Go on where the last commit stood."""
@@ -150,6 +155,8 @@ class EndpointAnalysis:
         self.parts.baselining.look(now_ns)
         if (kept := states.get("watch")) is not None:
             self.parts.watch.restore(kept)
+        if (kept := states.get("seasons")) is not None:
+            self.parts.watch.restore_seasons(kept)
         if (kept := states.get("performance")) is not None:
             self.parts.measuring.restore(kept)
         self.parts.comparison.restore(states)

@@ -16,7 +16,7 @@ from watchtower.drift.profile import Profile
 from watchtower.drift.profiles import Profiles
 from watchtower.drift.quality import Finding, findings
 from watchtower.drift.reference import DetectionSettings, Reference, column
-from watchtower.drift.seasonal import hour_of_week
+from watchtower.drift.seasonal import Choice, Seasons, hour_of_week
 from watchtower.drift.settings import DriftSettings
 from watchtower.drift.windows import DAY_NS, HOUR_NS, MINUTE_NS, Window, Windows
 from watchtower.units import parse_frequency
@@ -30,8 +30,9 @@ Keep = Callable[[Mapping[str, Any]], None]
 
 
 class Watch:
-    def __init__(self, settings: DriftSettings, keep: Keep) -> None:
+    def __init__(self, settings: DriftSettings, keep: Keep, *, is_seasonal: bool = True) -> None:
         self._settings = settings
+        self._is_seasonal = is_seasonal
         self._keep = keep
         self.baseline: Baseline | None = None
         self.label = ""
@@ -43,6 +44,8 @@ class Watch:
         self.violations: dict[str, int] = {}
         self.events: list[Alarm | AllClear] = []  # for whoever tells people; to be taken
         self.cleared: deque[tuple[Alarm, AllClear]] = deque(maxlen=_REMEMBERED)
+        self._seasons: Seasons | None = None
+        self.seasons_changed = False
         self._windows = self._fresh_windows()
 
     def adopt(self, baseline: Baseline, label: str) -> None:
@@ -56,6 +59,7 @@ class Watch:
         self._kept_columns = self.together.columns
         self.windows_seen = 0
         self.last, self.effects, self.found = None, {}, []
+        self._seasons = Seasons() if self._is_seasonal and baseline.seasons is None else None
         self._windows = self._fresh_windows()
 
     def take(self, at_ns: int, names: Sequence[str], columns: Sequence[Sequence[object]]) -> None:
@@ -80,6 +84,25 @@ class Watch:
     def finish(self) -> int:
         """The end of a recording: every window that is open is judged."""
         return self._judge_all(self._windows.rest()) if self.baseline else 0
+
+    def seasonal(self) -> Baseline | None:
+        """The baseline with a reference for each hour of the week, once the history carries them."""
+        if self.baseline is None or self._seasons is None:
+            return None
+        found, choice = self.baseline.with_seasons(self._seasons)
+        return found if choice is Choice.SEASONAL else None
+
+    def seasons_state(self) -> bytes | None:
+        """Apart from `state`, for it is large and changes once an hour; with the baseline whose bins it counts in."""
+        self.seasons_changed = False
+        if self.baseline is None or self._seasons is None:
+            return None
+        return msgspec.msgpack.encode((self.baseline.version, self._seasons.state()))
+
+    def restore_seasons(self, state: bytes) -> None:
+        version, kept = msgspec.msgpack.decode(state)
+        if self.baseline is not None and self._seasons is not None and version == self.baseline.version:
+            self._seasons = Seasons.restore(kept)
 
     @property
     def late_rows(self) -> int:
@@ -160,6 +183,10 @@ class Watch:
             effects = self.effects
         else:
             effects = effects_of_table(self._held_against().profiles, window.held.profiles)
+        if window.length_ns == HOUR_NS and self._seasons is not None:
+            profiles = window.held.profiles
+            self._seasons.update(window.start_ns, profiles.rows, profiles.counts())
+            self.seasons_changed = True
         self._keep(self._columns(window, effects))
 
     def _look_at(self, window: Window[WindowRows]) -> None:

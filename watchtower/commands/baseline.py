@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from watchtower.analyst.documents import SCHEMA, STATUS, SchemaView, key
 from watchtower.baselines import BaselineError, load_table
@@ -20,13 +21,21 @@ from watchtower.drift.settings import BaselineSettings, DriftSettings
 from watchtower.errors import ConfigError
 from watchtower.store.baselines import StoredBaseline
 from watchtower.store.database import Access
+from watchtower.store.query import Query
+from watchtower.store.settings import StoreSettings
 from watchtower.store.state import State
+from watchtower.store.statement import QueryError
+from watchtower.store.views import quoted
 from watchtower.table import Kind
+from watchtower.units import format_duration, parse_duration
+
+MOST_ROWS: Final = 1_000_000
 
 EXAMPLES: Final = """\
 examples:
   watchtower baseline show
   watchtower baseline build train.parquet --endpoint churn --name spring --outputs prediction
+  watchtower baseline build --last 24h --endpoint churn --name tuesday
   watchtower baseline build train.csv --config watchtower.yaml --endpoint churn --no-set
   watchtower baseline set spring --version 1 --endpoint churn
 
@@ -38,12 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parsers = parser.add_subparsers(dest="action", metavar="show|build|set", required=True)
     showing = parsers.add_parser("show", help="the baselines that there are, and which are in force")
-    building = parsers.add_parser("build", help="make one from a file or URL: Parquet, CSV or JSON Lines")
+    building = parsers.add_parser("build", help="make one from a file, a URL, or the rows of late")
     setting = parsers.add_parser("set", help="put one in force")
     for each in (showing, building, setting):
         each.epilog, each.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
         found.add_arguments(each, endpoint="of this endpoint; not needed where there is only one")
-    building.add_argument("source", metavar="FILE")
+    building.add_argument("source", metavar="FILE", nargs="?")
+    building.add_argument(
+        "--last", metavar="DURATION", type=_duration, help="of the store's own rows, in place of a file"
+    )
     building.add_argument("--name", metavar="NAME", help="(the configuration's, or default)")
     building.add_argument("--outputs", metavar="A,B", help="the columns that are the model's answers")
     building.add_argument("--config", metavar="FILE", type=Path, help="where the endpoint's drift and baseline are set")
@@ -88,14 +100,17 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
+    if (args.source is None) == (args.last is None):
+        raise ConfigError(["expected a FILE, or --last DURATION: one of the two"])
     baseline_settings, drift, endpoint = _settings(args)
     outputs = tuple(args.outputs.split(",")) if args.outputs else baseline_settings.outputs
     now_ns = time.time_ns()
+    source = args.source or f"the rows of the last {format_duration(args.last)}"
     try:
         made = build(
-            load_table(args.source, outputs),
+            load_table(args.source or _rows_of_late(args, endpoint, now_ns), outputs),
             name=args.name or baseline_settings.name,
-            source=args.source,
+            source=source,
             made_at_ns=now_ns,
             kinds=drift.kinds,
             ignore=drift.ignore,
@@ -106,22 +121,43 @@ def _build(args: argparse.Namespace) -> int:
     except BaselineError as error:
         raise ConfigError([str(error)]) from error
     if not made.rows:
-        raise ConfigError([f"{args.source}: no rows"])
+        raise ConfigError([f"{source}: no rows"])
     args.data_dir.mkdir(parents=True, exist_ok=True)
     with found.opened(args.data_dir, Access.WRITE) as state:
         endpoint = endpoint or _only_endpoint(state)
         _refuse_others(state, endpoint, made, anyway=args.anyway or args.no_set)
-        version = state.baselines.add(
-            endpoint, made.name, args.source, made.to_bytes(), now_ns, activate=not args.no_set
-        )
+        version = state.baselines.add(endpoint, made.name, source, made.to_bytes(), now_ns, activate=not args.no_set)
     if args.json:
-        kept = StoredBaseline(endpoint, made.name, version, now_ns, args.source, not args.no_set)
+        kept = StoredBaseline(endpoint, made.name, version, now_ns, source, not args.no_set)
         found.print_json({**_as_json(kept), "rows": made.rows, "columns": msgspec.to_builtins(dict(made.kinds))})
         return 0
     state_of_it = "kept" if args.no_set else "in force"
     sys.stdout.write(f"{endpoint}: baseline {made.name}, version {version}, of {made.rows:,} rows: {state_of_it}\n")
     found.print_lines(["", *_columns(made)])
     return 0
+
+
+def _rows_of_late(args: argparse.Namespace, endpoint: str | None, now_ns: int) -> pa.Table:
+    """The primary's rows as the store has them; of more than a million, every so manyth by its id."""
+    with found.opened(args.data_dir) as state:
+        view = quoted(f"rows_{endpoint or _only_endpoint(state)}")
+    since = (now_ns - round(args.last * SECOND)) // 1000
+    try:
+        with Query(args.data_dir, StoreSettings(), since_ns=since * 1000) as query:
+            return query.run(
+                f"SELECT COLUMNS('^(in|out)[.].*') FROM {view}"  # noqa: S608  quoted
+                f" WHERE role = 'primary' AND started >= make_timestamptz({since:d})"
+                f" ORDER BY hash(request_id, row) LIMIT {MOST_ROWS:d}"
+            ).table()
+    except QueryError as error:
+        raise ConfigError([f"no rows of the last {format_duration(args.last)}: {error}"]) from error
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected {error}") from error
 
 
 def _set(args: argparse.Namespace) -> int:

@@ -1,0 +1,88 @@
+"""A service that is another one at night: its hours get references of their own, once two weeks have shown them."""
+
+import numpy as np
+import pytest
+
+from watchtower.analyst.watching import Watch
+from watchtower.drift.baseline import Baseline, build
+from watchtower.drift.settings import DriftSettings
+from watchtower.drift.windows import HOUR_NS
+
+MONDAY_NS = 1_700_438_400_000_000_000  # 2023-11-20, midnight in UTC
+ROWS = 520
+NAMES = ("in.amount",)
+
+
+def by_day(start_ns: int) -> float:
+    return 1.5 if 8 <= start_ns // HOUR_NS % 24 < 20 else 0.0
+
+
+def watching(hours: int, *, is_seasonal: bool = True) -> Watch:
+    chance = np.random.default_rng(7)
+    baseline = build([(NAMES, (chance.normal(0.75, 1.2, 5000),))], name="b", source="test", made_at_ns=0)
+    watch = Watch(DriftSettings(window=3600.0), lambda _: None, is_seasonal=is_seasonal)
+    watch.adopt(baseline, "b 1")
+    feed(watch, 0, hours)
+    return watch
+
+
+def feed(watch: Watch, first: int, hours: int) -> None:
+    chance = np.random.default_rng(11)
+    for hour in range(first, first + hours):
+        start_ns = MONDAY_NS + hour * HOUR_NS
+        watch.take(start_ns, NAMES, (chance.normal(by_day(start_ns), 1.0, ROWS).tolist(),))
+        watch.judge()
+
+
+def seasonal(watch: Watch) -> Baseline | None:
+    watch.finish()
+    return watch.seasonal()
+
+
+def test_less_than_two_weeks_are_no_history() -> None:
+    assert seasonal(watching(13 * 24)) is None
+
+
+@pytest.mark.slow
+def test_two_weeks_of_days_and_nights_are() -> None:
+    found = seasonal(watching(14 * 24))
+
+    assert found is not None
+    assert found.seasons is not None
+
+
+@pytest.mark.slow
+def test_against_its_own_hour_a_night_is_no_drift() -> None:
+    found = seasonal(watching(14 * 24))
+    assert found is not None
+
+    again = Watch(DriftSettings(window=3600.0), lambda _: None)
+    again.adopt(found, "b 2")
+    feed(again, 14 * 24, 3 * 24)
+    again.finish()
+
+    assert again.alarms == []
+
+
+def test_against_one_baseline_for_all_hours_it_is() -> None:
+    watch = watching(3 * 24)
+    watch.finish()
+
+    assert [alarm.column for alarm in watch.alarms] == ["in.amount"]
+
+
+def test_what_is_switched_off_is_not_gathered() -> None:
+    watch = watching(30, is_seasonal=False)
+    watch.finish()
+
+    assert (watch.seasons_changed, watch.seasons_state()) == (False, None)
+
+
+def test_the_history_survives_a_restart() -> None:
+    watch = watching(30)
+    watch.finish()
+    state = watch.seasons_state()
+    restored = watching(0)
+    restored.restore_seasons(state or b"")
+
+    assert restored.seasons_state() == state
