@@ -24,6 +24,7 @@ from watchtower.control import logs
 from watchtower.metrics.catalogue import REPORTS
 from watchtower.metrics.cells import Cells
 from watchtower.report_keeper import ReportKeeper, reports_kept
+from watchtower.reports.report import is_installed
 
 # The model beside us comes first: where the cores are short, the analyst waits.
 NICENESS: Final = 5
@@ -62,7 +63,10 @@ def main() -> int:
     drawn = cells.counters(REPORTS)
     names = [endpoint.name for endpoint in config.endpoints]
     reports = ReportKeeper(data_dir, names, config.reports, config.store, lambda result: drawn[result].inc())
-    with assembled(config, data_dir, clock, AnalystCells(cells)) as analyst, reports_kept(reports, clock):
+    with (
+        assembled(config, data_dir, clock, AnalystCells(cells)) as analyst,
+        reports_kept(reports, clock, can_draw=is_installed()),
+    ):
         pause(0.0)
         run(analyst, pause, config.analyst.interval)
     cells.close()

@@ -17,7 +17,7 @@ from watchtower.analyst.documents import DRIFT, DriftView, key
 from watchtower.clock import SECOND, Clock
 from watchtower.reports import folder
 from watchtower.reports.folder import FOLDER, Occasion
-from watchtower.reports.report import EVIDENTLY, ReportError, ReportFault, is_installed, write_report
+from watchtower.reports.report import EVIDENTLY, ReportError, ReportFault, write_report
 from watchtower.reports.schedule import due
 from watchtower.reports.settings import ReportSettings
 from watchtower.reports.window import requested
@@ -110,7 +110,7 @@ def alarm_pages(data_dir: Path, endpoint: str) -> Callable[[float], str | None]:
 
 
 @contextmanager
-def reports_kept(keeper: ReportKeeper, clock: Clock, *, can_draw: bool = is_installed()) -> Iterator[None]:
+def reports_kept(keeper: ReportKeeper, clock: Clock, *, can_draw: bool) -> Iterator[None]:
     """In a thread beside the analyst. Where Evidently is not installed nobody is asked for reports."""
     if not can_draw:
         logger.info(

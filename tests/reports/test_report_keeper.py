@@ -3,14 +3,15 @@
 import sys
 from collections import Counter
 from pathlib import Path
+from threading import enumerate as enumerate_threads
 
 import msgspec
 import pytest
 
 from watchtower.analyst.documents import DRIFT, AlarmView, DriftView, key
-from watchtower.clock import SECOND
+from watchtower.clock import SECOND, Clock
 from watchtower.drift.baseline import build
-from watchtower.report_keeper import ReportKeeper, alarm_pages
+from watchtower.report_keeper import ReportKeeper, alarm_pages, reports_kept
 from watchtower.reports.settings import ReportSettings
 from watchtower.store.schemas import TableName
 from watchtower.store.settings import StoreSettings
@@ -18,6 +19,7 @@ from watchtower.store.store import Store
 
 NOON = 1_800_000_000.0
 DAY = 86400.0
+CLOCK = Clock(lambda: 0, lambda: round(NOON * SECOND))
 COPYING = "import json, sys; d = json.load(open(sys.argv[1])); open(d['output'], 'w').write(json.dumps(d))"
 FAILING = "raise ValueError('no luck')"
 AGES = [float(20 + number % 50) for number in range(200)]
@@ -115,6 +117,21 @@ def test_a_baseline_without_rows_is_told_as_the_reason(tmp_path: Path) -> None:
 
     assert keeper(tmp_path, told).look(NOON) == []
     assert told == {"no_baseline": 1}
+
+
+def test_where_evidently_is_not_installed_it_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    told: Counter[str] = Counter()
+    with caplog.at_level("INFO"), reports_kept(keeper(tmp_path, told), CLOCK, can_draw=False):
+        pass
+
+    assert [record.message for record in caplog.records] == ["no reports are drawn"]
+
+
+def test_the_thread_ends_with_the_analyst(tmp_path: Path) -> None:
+    with reports_kept(keeper(tmp_path, Counter()), CLOCK, can_draw=True):
+        during = [thread.name for thread in enumerate_threads()]
+
+    assert ("reports" in during, "reports" in [thread.name for thread in enumerate_threads()]) == (True, False)
 
 
 @pytest.mark.slow
