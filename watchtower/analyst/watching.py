@@ -42,7 +42,7 @@ class Watch:
         self.effects: dict[str, Effects] = {}
         self.found: list[Finding] = []
         self.violations: dict[str, int] = {}
-        self.events: list[Alarm | AllClear] = []  # for whoever tells people; to be taken
+        self.events: deque[Alarm | AllClear] = deque(maxlen=_REMEMBERED)  # for whoever tells people
         self.cleared: deque[tuple[Alarm, AllClear]] = deque(maxlen=_REMEMBERED)
         self._seasons: Seasons | None = None
         self.seasons_changed = False
