@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -79,6 +80,9 @@ class _Sidecar:
 
     async def serve(self) -> None:
         supervisor = self._supervisor
+        # Signals are for the main thread: one that another thread takes when the loop has let go of them would end us.
+        aside = ThreadPoolExecutor(initializer=signal.pthread_sigmask, initargs=(signal.SIG_BLOCK, SIGNALS))
+        asyncio.get_running_loop().set_default_executor(aside)
         admin = None
         listeners: list[socket.socket] = []
         try:

@@ -126,6 +126,9 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, self.request_reload if number is signal.SIGHUP else self.request_stop)
+        # A flood of signals fills the pipe that they wake the loop by. Then CPython warns, from within the handler, by way of
+        # a lock that the interrupted code may hold: it would wait for itself for ever. What is in the pipe is enough.
+        signal.set_wakeup_fd(signal.set_wakeup_fd(-1), warn_on_full_buffer=False)
 
     async def _first_listeners(self) -> Listeners:
         give_up_at = time.monotonic() + ADDRESS_DEADLINE
