@@ -291,3 +291,24 @@ def test_with_everything_just_beyond_its_margin_nothing_is_ever_found_within() -
         wrong += bool(found - {Budget.P95})
 
     assert wrong < 3
+
+
+def wandering(levels: tuple[float, ...]) -> ShadowVerdict:
+    """Latencies of a shadow under loads that follow one another: each for 4,000 pairs."""
+    rng, verdict = np.random.default_rng(4), ShadowVerdict(CompareSettings())
+    for number, slower in enumerate(levels):
+        fed(verdict, rng, 4, 1 + 4 * number, slower=slower)
+    return verdict
+
+
+@pytest.mark.parametrize("levels", [(1.0, 1.3, 1.0, 1.3), (0.7, 1.0, 1.05), (1.3, 1.3, 0.9)])
+def test_a_value_is_never_shown_outside_its_interval(levels: tuple[float, ...]) -> None:
+    for found in judged(wandering(levels)).values():
+        assert found.value is None or (found.low or -9) <= found.value <= (found.high or 9)
+
+
+def test_what_has_changed_is_told_in_the_budgets_own_unit() -> None:
+    changed = judged(wandering((1.0, 2.0)))[Budget.P50].changed
+
+    assert "ms" in changed
+    assert "since" in changed

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from drift_columns import baseline, part, rows
 
+from watchtower.drift.baseline import Baseline, build
 from watchtower.drift.profiles import Profiles
 from watchtower.drift.quality import Fault, Finding, findings, is_more_than_chance
 
@@ -99,3 +100,30 @@ def test_rows_out_of_an_unchanged_range_are_never_called(size: int) -> None:
     )
 
     assert called == 0
+
+
+def sparse_reference() -> Baseline:
+    """One row in five hundred has a column that the others have not."""
+    names = ("in.a", "in.rare")
+    batches = [(names[:1], (np.arange(2990.0),)), (names, (np.arange(10.0), np.arange(10.0)))]
+    return build(batches, name="b", source="test", made_at_ns=0)
+
+
+@pytest.mark.parametrize(("size", "is_called"), [(200, False), (1000, False), (100_000, True)])
+def test_a_rare_column_is_missing_only_where_chance_cannot_have_left_it_out(size: int, is_called: bool) -> None:
+    reference = sparse_reference()
+    profiles = reference.fresh()
+    profiles.update(("in.a",), (np.zeros(size),))
+    called = {found.column: found.is_violation for found in findings(reference, profiles)}
+
+    assert called["in.rare"] is is_called
+
+
+def test_one_row_with_a_column_of_its_own_is_told_and_not_called() -> None:
+    reference = sparse_reference()
+    profiles = reference.fresh()
+    profiles.update(("in.a",), (np.zeros(999),))
+    profiles.update(("in.a", "in.new"), (np.zeros(1), ["x"]))
+    told = {found.column: found.is_violation for found in findings(reference, profiles)}
+
+    assert told["in.new"] is False

@@ -32,6 +32,7 @@ END_OF_TIME: Final = 1 << 62  # of a recording: everything has been read
 # At the end, of what the workers wrote last: some 50,000 exchanges, two seconds. What is left waits for the next start.
 LAST_STEPS: Final = 25
 DEFECTS_A_LINE: Final = 1000
+_NO_INFERENCE: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
 
 logger = logging.getLogger(__name__)
 
@@ -250,6 +251,8 @@ class Analyst:
             return SkipReason.UNKNOWN_ENDPOINT
         if entry.exchange.test_run:
             return SkipReason.TEST_TRAFFIC
+        if entry.exchange.method in _NO_INFERENCE:
+            return SkipReason.NO_INFERENCE
         # By the id: of a pair, both sides are decoded or neither is.
         if self._is_behind and crc32(entry.exchange.request_id) % SAMPLE_WHEN_BEHIND:
             return SkipReason.BEHIND

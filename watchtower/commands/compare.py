@@ -1,6 +1,7 @@
 import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
 from watchtower.analyst.documents import SHADOW, ShadowView, VerdictView, WorstPairView
@@ -45,7 +46,7 @@ def main(args: argparse.Namespace) -> int:
         found.print_json(views)
     else:
         now = time.time()
-        found.print_lines([line for view in views for line in (*told(view, now, args.worst), "")][:-1])
+        found.print_lines([line for view in views for line in (*told(view, now, args.worst, args.data_dir), "")][:-1])
     return status(judged)
 
 
@@ -58,7 +59,7 @@ def status(views: list[ShadowView]) -> int:
     return UNDECIDED_STATUS if decisions - {WITHIN} else 0
 
 
-def told(view: ShadowView, now: float, worst: int = 0) -> Iterator[str]:
+def told(view: ShadowView, now: float, worst: int = 0, data_dir: Path = found.HERE) -> Iterator[str]:
     agreement = share(view.agreeing / view.compared) if view.compared else "none"
     twin = ", a twin of the primary: it measures, and is not judged" if view.is_twin else ""
     yield f"{view.endpoint}/{view.shadow}: {view.decision.upper()}{twin}"
@@ -68,7 +69,12 @@ def told(view: ShadowView, now: float, worst: int = 0) -> Iterator[str]:
         yield ""
         yield from table(("budget", "decision", "value", "interval", "margin", "pairs", "since"), rows, "value pairs")
         yield f"  chance that any of these is ever wrong: {share(view.alpha)}"
+    yield from (
+        f"  {verdict.budget} has changed: {printable(verdict.note)}" for verdict in view.verdicts if verdict.note
+    )
     yield from _counts("failed or unlike", view.failures)
+    if view.failures.get("not_asked"):
+        yield "  not asked: its sample, queue or breaker said no; watchtower_shadow_outcomes_total has each of them"
     yield from _counts("never paired", view.unpaired)
     if view.twin is not None:
         yield f"  disagreement beyond what {view.twin}, its twin, has: {share(view.disagreement_beyond_twin)}"
@@ -94,17 +100,20 @@ def told(view: ShadowView, now: float, worst: int = 0) -> Iterator[str]:
         ]
         head = ("segment", "pairs", "disagree", "shadow failed", "primary failed")
         yield from table(head, rows, "pairs disagree")
+        if (more := len(view.segments) - _MOST_SEGMENTS) > 0:
+            yield f"  and {more:,} more: --json"
     for pair in view.worst[:worst]:
         yield ""
         yield from _pair(pair, now)
     if not worst and view.decision == WORSE and view.worst:
-        yield f"  next: watchtower compare --endpoint {view.endpoint} --shadow {view.shadow} --worst 3"
+        command = f"compare --endpoint {view.endpoint} --shadow {view.shadow} --worst 3"
+        yield f"  next: {found.again(command, data_dir)}"
 
 
 def _verdict(verdict: VerdictView, now: float) -> tuple[str, ...]:
     show = _shown_as(verdict.budget)
     interval = f"{show(verdict.low)} to {show(verdict.high)}"
-    last = verdict.note or moment(verdict.since, now)
+    last = moment(verdict.since, now)
     if verdict.decision not in {WITHIN, WORSE}:
         more = "more pairs than can be said" if verdict.more is None else f"about {verdict.more:,} more pairs"
         last = f"needs {more}"

@@ -1,6 +1,7 @@
 import argparse
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from watchtower.analyst.documents import DRIFT, AlarmView, ColumnDriftView, DriftView
@@ -31,11 +32,11 @@ def main(args: argparse.Namespace) -> int:
         found.print_json(views)
     else:
         now = time.time()
-        found.print_lines([line for view in views for line in (*told(view, now, args.columns), "")][:-1])
+        found.print_lines([line for view in views for line in (*told(view, now, args.columns, args.data_dir), "")][:-1])
     return 1 if any(view.alarms for view in views) else 0
 
 
-def told(view: DriftView, now: float, columns: int) -> Iterator[str]:
+def told(view: DriftView, now: float, columns: int, data_dir: Path = found.HERE) -> Iterator[str]:
     if view.baseline is None:
         yield f"{view.endpoint}: no baseline yet: {printable(view.waiting_for) or 'no rows have come'}"
         return
@@ -52,7 +53,8 @@ def told(view: DriftView, now: float, columns: int) -> Iterator[str]:
     if view.left_out:
         yield f"  {view.left_out:,} columns beyond drift.max_columns are not watched"
     if view.alarms:
-        yield f"  next: watchtower report --endpoint {view.endpoint}, and compare with what changed at that time"
+        yield f"  next: {found.again(f'report --endpoint {view.endpoint}', data_dir)}"
+        yield "  and look for what else changed at that time"
 
 
 def _alarms(alarms: list[AlarmView], now: float) -> Iterator[str]:

@@ -6,6 +6,8 @@ What is not there, or cannot be read, is wrong usage (2), and never the exit sta
 import argparse
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ from watchtower.store.fault import StoreError, StoreFault
 from watchtower.store.state import State
 
 DATA_DIR: Final = ".watchtower"
+HERE: Final = Path(DATA_DIR)
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -30,6 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser, *, endpoint: str | None = "on
     parser.add_argument("--json", action="store_true", help="print JSON")
     if endpoint is not None:
         parser.add_argument("--endpoint", metavar="NAME", help=endpoint)
+
+
+def again(command: str, data_dir: Path) -> str:
+    """A command to paste next: of the same state, and by the same installation where none is on the path."""
+    program = "watchtower" if shutil.which("watchtower") else f"{shlex.quote(sys.executable)} -m watchtower"
+    where = "" if data_dir == HERE else f" --data-dir {shlex.quote(str(data_dir))}"
+    return f"{program} {command}{where}"
 
 
 def add_config(parser: argparse.ArgumentParser, *, required: bool = False) -> None:

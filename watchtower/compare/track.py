@@ -33,8 +33,15 @@ class Decision(StrEnum):
 
 
 class Track:
-    def __init__(self, make: Callable[[], Gauge], alpha: float, promise: str = "") -> None:
+    def __init__(
+        self,
+        make: Callable[[], Gauge],
+        alpha: float,
+        promise: str = "",
+        shown: Callable[[float], str] = "{:.4g}".format,
+    ) -> None:
         self._make, self._alpha = make, alpha
+        self._shown = shown  # how a person reads a value
         self._promise = promise  # what the interval's ends depend on beside the values
         self.main = make()
         self.recent: Gauge | None = None
@@ -74,13 +81,17 @@ class Track:
         low, high = self.main.interval(self.alpha)
         self.low, self.high = max(self.low, low), min(self.high, high)
         if self.low > self.high:  # the sequence excludes itself: what it measures has moved
-            self._begin_anew(f"at least {self.low:.4g}, and at most {self.high:.4g}, by turns", at_ns)
+            turns = f"at least {self._value(self.low)}, and at most {self._value(self.high)}, by turns"
+            self._begin_anew(turns, at_ns)
+        elif self.main.count and not self.low <= self._unmoved_value() <= self.high:
+            # It has left what its own past had settled: hours that are unlike the first ones, most often.
+            self._begin_anew(f"{self._between(self.low, self.high)} once, then {self._shown(self.main.value)}", at_ns)
         self._decide(at_ns)
 
     def _watch(self, recent: Gauge, at_ns: int) -> None:
         low, high = recent.interval(self._alpha_of(self._block))
         if low > self.high or high < self.low:
-            self._begin_anew(f"{_between(self.low, self.high)} before, {_between(low, high)} since", at_ns)
+            self._begin_anew(f"{self._between(self.low, self.high)} before, {self._between(low, high)} since", at_ns)
             self.low, self.high = low, high
             self._decide(at_ns)
 
@@ -103,6 +114,16 @@ class Track:
             decision = Decision.UNDECIDED
         if decision is not self.decision:
             self.decision, self.decided_ns = decision, at_ns
+
+    def _unmoved_value(self) -> float:
+        """The value as the ends are held: against the limit, not beside the margin."""
+        return self.main.value - (self.main.margin - self.main.limit)
+
+    def _value(self, end: float) -> str:
+        return self._shown(end + self.main.margin - self.main.limit)
+
+    def _between(self, low: float, high: float) -> str:
+        return f"{self._value(low)} to {self._value(high)}"
 
     def _alpha_of(self, block: int) -> float:
         return self._alpha / 2 / (block * (block + 1) if block else 1)
@@ -143,7 +164,3 @@ class Track:
 def _restored(gauge: Gauge, state: bytes) -> Gauge:
     gauge.restore(state)
     return gauge
-
-
-def _between(low: float, high: float) -> str:
-    return f"{low:.4g} to {high:.4g}"

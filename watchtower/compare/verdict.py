@@ -31,6 +31,7 @@ from watchtower.compare.gauges import Gauge, LatencyGauge, MeanGauge, TwinGauge
 from watchtower.compare.settings import CompareSettings
 from watchtower.compare.track import Decision, Track
 from watchtower.record import Word
+from watchtower.units import format_duration
 
 VERSION: Final = 1
 _ERRORS: Final = {Failure.SHADOW: 1.0, Failure.PRIMARY: -1.0}
@@ -43,6 +44,19 @@ class Budget(Word):
     P50 = "p50"
     P95 = "p95"
     SCORE = "score"
+
+
+def _shown_latency(seconds: float) -> str:
+    return f"{'-' if seconds < 0 else '+'}{format_duration(abs(seconds))}" if math.isfinite(seconds) else "unknown"
+
+
+_SHOWN: Final[dict[Budget, Callable[[float], str]]] = {
+    Budget.DISAGREEMENT: "{:.3%}".format,
+    Budget.ERRORS: "{:+.3%}".format,
+    Budget.P50: _shown_latency,
+    Budget.P95: _shown_latency,
+    Budget.SCORE: "{:+.4g}".format,
+}
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -105,7 +119,7 @@ class ShadowVerdict:
         alpha = settings.alpha / max(1, len(makers))
         # Ends of intervals depend on alpha and on what latencies are allowed; the margins of means do not enter them.
         promise = repr((alpha, settings.budgets.p50, settings.budgets.p95))
-        self._tracks = {budget: Track(make, alpha, promise) for budget, make in makers.items()}
+        self._tracks = {budget: Track(make, alpha, promise, _SHOWN[budget]) for budget, make in makers.items()}
         self._meaning = {budget: _meaning(settings, budget, has_twin=has_twin) for budget in makers}
         self._has_twin = has_twin
 

@@ -47,8 +47,17 @@ def findings(baseline: Baseline, window: Profiles) -> list[Finding]:
     found = [finding for name in baseline.kinds for finding in _of_column(baseline, window, name)]
     for name, profile in window.columns.items():
         if name not in baseline.kinds:
+            is_violation = is_more_than_chance(profile.count, window.rows, 0, baseline.rows)
             found.append(
-                Finding(name, Fault.NEW_COLUMN, profile.count, window.rows, 0.0, is_violation=True, detail=profile.kind)
+                Finding(
+                    name,
+                    Fault.NEW_COLUMN,
+                    profile.count,
+                    window.rows,
+                    0.0,
+                    is_violation=is_violation,
+                    detail=profile.kind,
+                )
             )
     return sorted(found, key=lambda finding: (finding.column, finding.fault))
 
@@ -70,7 +79,11 @@ def _of_column(baseline: Baseline, window: Profiles, name: str) -> Iterator[Find
     if reference is None or not window.rows:
         return
     if profile is None or not profile.count:
-        yield Finding(name, Fault.MISSING_COLUMN, window.rows, window.rows, 0.0, is_violation=True)
+        # One that few of the baseline's rows have is often in none of a window's.
+        not_sent = baseline.rows - reference.count
+        is_violation = is_more_than_chance(window.rows, window.rows, not_sent, baseline.rows)
+        share = not_sent / baseline.rows
+        yield Finding(name, Fault.MISSING_COLUMN, window.rows, window.rows, share, is_violation=is_violation)
         return
     not_sent = window.rows - profile.count
     reference_not_sent = baseline.rows - reference.count

@@ -257,7 +257,7 @@ ANALYST_SKIPPED: Final = _counter(
     "analyst_skipped",
     "Exchanges that were kept, but not decoded, by reason.",
     _ENDPOINT,
-    _closed("reason", "test_traffic", "behind", "unknown_endpoint", "defect"),
+    _closed("reason", "test_traffic", "behind", "unknown_endpoint", "no_inference", "defect"),
 )
 ANALYST_ROWS: Final = _counter("analyst_rows", "Rows that bodies were decoded to.", _ENDPOINT, _SIDE)
 ANALYST_JOURNAL_DAMAGE: Final = _counter(

@@ -6,6 +6,7 @@ connections of its own: nothing that it does can take one from the primary.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from itertools import islice
 from math import inf
@@ -21,6 +22,8 @@ from watchtower.mirror.settings import ShadowSettings
 from watchtower.record import KeptRequest, ShadowOutcome
 from watchtower.upstream.connection import UpstreamConnection
 from watchtower.upstream.pool import Pool, Wait
+
+logger = logging.getLogger(__name__)
 
 # What a queued request costs beside its body: the records, lists and header lines that hold it (measured: 2.2 KiB).
 QUEUED_OVERHEAD = 2560
@@ -154,7 +157,7 @@ class Shadow:
         if outcome is not ShadowOutcome.ANSWERED:
             self._judge(call, outcome)
         elif not self.breaker.is_untroubled:
-            self.breaker.succeeded()
+            self._succeeded()
         self._outcomes[outcome].inc()
         if call.answer is not None:
             self._duration.observe((call.ended_ns - call.started_ns) * 1e-9)
@@ -166,11 +169,19 @@ class Shadow:
     def _judge(self, call: ShadowCall, outcome: ShadowOutcome) -> None:
         is_down = call.answer is not None and call.answer.status >= 500
         if outcome in _FAILURES or (outcome is ShadowOutcome.ERROR_STATUS and is_down):
+            was_closed = self.breaker.state is BreakerState.CLOSED
             self.breaker.failed(self._sweep.now)
+            if was_closed and self.breaker.state is BreakerState.OPEN:
+                logger.warning("a shadow is left alone: it fails", extra={"shadow": self.name, "last": str(outcome)})
         elif outcome is ShadowOutcome.ERROR_STATUS:
-            self.breaker.succeeded()
+            self._succeeded()
         else:
             self.breaker.abandoned()
+
+    def _succeeded(self) -> None:
+        if self.breaker.state is not BreakerState.CLOSED:
+            logger.info("a shadow answers again", extra={"shadow": self.name})
+        self.breaker.succeeded()
 
     def _go_on(self) -> None:
         """Start what waits; where the breaker has opened, nothing that waits would be answered."""
