@@ -92,4 +92,6 @@ def _read_exactly(size: int) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stderr.flush()
+    os._exit(status)  # all is committed and closed; the sketches' bindings would only complain of each other

@@ -36,3 +36,5 @@ class Table(NamedTuple):
 
 
 EMPTY: Final = Table((), ())
+# Columns that say how fast an answer came, not what it was: the same answer never takes the same time twice.
+TIMINGS: Final = frozenset({"ttft_s", "tpot_s"})

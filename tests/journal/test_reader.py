@@ -43,12 +43,36 @@ def test_every_stream_is_read(tmp_path: Path, reader: JournalReader) -> None:
     assert read(reader) == [0, 1, 2, 3]
 
 
-def test_long_streams_are_read_by_turns(tmp_path: Path, reader: JournalReader) -> None:
-    many = READ_SIZE // len(encode(numbered(1)[0])) * 2
-    write_segment(tmp_path, numbered(many), stream="w0-1")
-    write_segment(tmp_path, numbered(1, first=many), stream="w1-1")
+def test_streams_are_merged_by_the_time_when_requests_began(tmp_path: Path, reader: JournalReader) -> None:
+    every = numbered(6)
+    write_segment(tmp_path, every[::2], stream="w0-1")
+    write_segment(tmp_path, every[1::2], stream="w1-1")
 
-    assert read(reader).index(many) < many
+    assert read(reader) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_stream_that_ended_before_another_began_is_read_first(tmp_path: Path, reader: JournalReader) -> None:
+    many = READ_SIZE // len(encode(numbered(1)[0])) * 2
+    write_segment(tmp_path, numbered(many, first=many), stream="w0-1")
+    write_segment(tmp_path, numbered(many), stream="w1-1")
+
+    assert read(reader) == list(range(2 * many))
+
+
+def test_a_commit_between_two_streams_records_skips_nothing(tmp_path: Path) -> None:
+    every = numbered(6)
+    write_segment(tmp_path, every[::2], stream="w0-1")
+    write_segment(tmp_path, every[1::2], stream="w1-1")
+    first = JournalReader(tmp_path, "analyst")
+    taken = [entry.exchange.request_id for entry in islice(first.read(), 3)]
+    first.commit()
+    first.close()
+
+    rest = JournalReader(tmp_path, "analyst")
+    taken += [entry.exchange.request_id for entry in rest.read()]
+    rest.close()
+
+    assert taken == [one.request_id for one in every]
 
 
 def test_what_was_read_does_not_come_again(tmp_path: Path, reader: JournalReader) -> None:

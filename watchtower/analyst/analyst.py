@@ -123,6 +123,7 @@ class Analyst:
     def step(self) -> int:
         """One batch, and a commit when it is time; gives how many exchanges were read."""
         if self._is_failing and not self.commit():
+            self._observer.lag(max(self._clock.wall_ns() - self._newest_ns, 0) / SECOND if self._newest_ns else 0.0)
             return 0
         entries = self._next_batch()
         if entries:
@@ -268,7 +269,9 @@ class Analyst:
     def _fail(self, error: StoreError) -> None:
         self._observer.store_failed(error)
         if not self._is_failing:
-            logger.error("the store cannot be written: the journal waits", extra={"error": str(error)})
+            logger.error(
+                "the store cannot be written: nothing more is analysed until it can", extra={"error": str(error)}
+            )
         self._is_failing = True
 
 

@@ -12,6 +12,7 @@ from watchtower.compare.settings import CompareSettings
 from watchtower.compare.structure import PathDifference, Structure
 from watchtower.journal.redact import compile_paths
 from watchtower.record import Outcome, ShadowOutcome, Word
+from watchtower.table import TIMINGS
 
 _FAILED: Final = frozenset(
     {Outcome.ERROR_STATUS, Outcome.CONNECT_FAILED, Outcome.RESET, Outcome.TIMED_OUT, Outcome.BAD_ANSWER}
@@ -182,10 +183,11 @@ class Comparer:
         return plan
 
     def _is_left_out(self, name: str, places: Mapping[str, int]) -> bool:
-        """Ignored; or derived from a vector of probabilities, which is compared itself, and better."""
+        """Ignored; a time, which latencies are for; or derived from a vector of probabilities, which is compared itself, and better."""
         base, _, derived = name.rpartition(".")
         is_derived = derived in {"label", "score"} and base in places and name not in self._asked
-        return is_derived or _is_named(name, self._ignored, self._ignored_below)
+        is_timing = name in TIMINGS and name not in self._asked
+        return is_derived or is_timing or _is_named(name, self._ignored, self._ignored_below)
 
     def _score_difference(self, primary: Answer, shadow: Answer) -> float | None:
         """None where a side has no score: that is a missing column, and no difference of scores."""

@@ -6,20 +6,23 @@ record a torn tail, and counted. Damage is skipped and counted, up to the next g
 """
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 from itertools import groupby
 from pathlib import Path
 from threading import Event
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from watchtower.journal import offsets
 from watchtower.journal.format import Damage, Fault, Record, Scanner
 from watchtower.journal.offsets import Offsets, Position
 from watchtower.journal.segments import READ_SIZE, Segment, is_held, segments
 from watchtower.record import Exchange
+
+_FOREVER: Final = 2**63
 
 
 class Entry(NamedTuple):
@@ -59,23 +62,43 @@ class JournalReader:
         return dict(self._positions)
 
     def read(self) -> Iterator[Entry]:
-        """Everything up to the present end: the streams by turns, so that their times stay near each other."""
+        """Everything up to the present end, the streams merged by the time when requests began.
+
+        A worker that was replaced leaves a stream that ended long ago beside its successor's: read by turns, their times
+        would be hours apart, and whoever joins records in event order would give up what still lies unread.
+        """
         present = {stream: list(found) for stream, found in groupby(segments(self._directory), lambda s: s.stream)}
         self._forget(present.keys())
-        waiting = [(self._tail(stream), found) for stream, found in present.items()]
+        begun = [_Unread(self._tail(stream), found) for stream, found in present.items()]
+        waiting = [(unread.started_ns, number, unread) for number, unread in enumerate(begun) if self._fill(unread)]
+        heapify(waiting)
         while waiting:
-            ready = []
-            for tail, found in waiting:
-                entries = tail.chunk(found)
-                if entries is None:
-                    continue
-                for entry in entries:
-                    self._positions[entry.stream] = entry.position
-                    self.counts.records += 1
-                    yield entry
-                self._positions[tail.stream] = tail.position
-                ready.append((tail, found))
-            waiting = ready
+            _, number, unread = heappop(waiting)
+            yield from self._until(unread, waiting[0][0] if waiting else _FOREVER)
+            if unread.entries or self._fill(unread):
+                heappush(waiting, (unread.started_ns, number, unread))
+
+    def _fill(self, unread: "_Unread") -> bool:
+        """Whether there is an entry, having read some where there was none."""
+        while not unread.entries:
+            found = unread.tail.chunk(unread.found)
+            if found is None:
+                return False
+            unread.entries.extend(found)
+            if not found:  # a segment's end, or damage
+                self._positions[unread.tail.stream] = unread.tail.position
+        return True
+
+    def _until(self, unread: "_Unread", limit_ns: int) -> Iterator[Entry]:
+        """Entries that began no later; always one."""
+        entries = unread.entries
+        while True:
+            entry = entries.popleft()
+            self._positions[entry.stream] = entry.position if entries else unread.tail.position
+            self.counts.records += 1
+            yield entry
+            if not entries or entries[0].exchange.started_ns > limit_ns:
+                return
 
     def follow(self, interval_s: float, stopped: Event) -> Iterator[Entry]:
         """Everything, and what is appended while it waits, looked for at an interval: inotify does not see every disk."""
@@ -103,6 +126,19 @@ class JournalReader:
         for stream in self._tails.keys() - present:
             self._tails.pop(stream).close()
         self._positions = {stream: at for stream, at in self._positions.items() if stream in present}
+
+
+class _Unread:
+    """A stream's entries that were read from the disk and not yet taken."""
+
+    def __init__(self, tail: "_Tail", found: Sequence[Segment]) -> None:
+        self.tail = tail
+        self.found = found
+        self.entries: deque[Entry] = deque()
+
+    @property
+    def started_ns(self) -> int:
+        return self.entries[0].exchange.started_ns
 
 
 class _Tail:
