@@ -6,7 +6,7 @@ quantity has changed: the younger one becomes the main one, and the verdict coun
 
 The promise holds for all of them together: the first sequence has half of alpha, and block b ≥ 1 has alpha/2 · 1/(b(b+1)),
 which adds up to alpha. Where a block begins is settled before its values are seen. The intervals of one sequence are
-intersected: all of them hold together, so a decision is taken back only by a change.
+intersected, for all of them hold together, until they contradict each other or the value: then the latest holds alone.
 
 Sources: Ville 1939 for the intersection; the beginning of sequences one after another is the e-detector of Shin, Ramdas
 and Rinaldo 2022, with a union bound in the place of their sum.
@@ -79,29 +79,23 @@ class Track:
         """Narrows the interval by what is known now, and decides."""
         self._next_look = self.main.count * _GROWTH
         low, high = self.main.interval(self.alpha)
+        before = (self.low, self.high)
         self.low, self.high = max(self.low, low), min(self.high, high)
-        if self.low > self.high:  # the sequence excludes itself: what it measures has moved
-            turns = f"at least {self._value(self.low)}, and at most {self._value(self.high)}, by turns"
-            self._begin_anew(turns, at_ns)
-        elif self.main.count and not self.low <= self._unmoved_value() <= self.high:
-            # It has left what its own past had settled: hours that are unlike the first ones, most often.
-            self._begin_anew(f"{self._between(self.low, self.high)} once, then {self._shown(self.main.value)}", at_ns)
+        if self.low > self.high or (self.main.count and not self.low <= self._unmoved_value() <= self.high):
+            # Hours that are unlike the first ones, most often. The interval of now holds by itself; what the past had
+            # settled beyond it does not any more. Whether it is another shadow altogether, the younger sequence says.
+            self.low, self.high = low, high
+            self.changed = f"{self._between(*before)} once, {self._between(low, high)} now"
         self._decide(at_ns)
 
     def _watch(self, recent: Gauge, at_ns: int) -> None:
         low, high = recent.interval(self._alpha_of(self._block))
         if low > self.high or high < self.low:
-            self._begin_anew(f"{self._between(self.low, self.high)} before, {self._between(low, high)} since", at_ns)
+            self.changed = f"{self._between(self.low, self.high)} before, {self._between(low, high)} since"
+            self.main, self.recent, self._main_block = recent, None, self._block
+            self.since_ns, self._next_look = self._recent_since_ns, 0.0
             self.low, self.high = low, high
             self._decide(at_ns)
-
-    def _begin_anew(self, why: str, at_ns: int) -> None:
-        if self.recent is None:
-            self._block += 1
-            self.recent, self._recent_since_ns = self._make(), at_ns
-        self.main, self.recent, self._main_block = self.recent, None, self._block
-        self.since_ns, self.changed = self._recent_since_ns, why
-        self.low, self.high, self._next_look = -math.inf, math.inf, 0.0
 
     def _decide(self, at_ns: int) -> None:
         limit = self.main.limit

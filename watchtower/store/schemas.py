@@ -143,7 +143,8 @@ SCHEMAS: Final = {
         ),
     ),
     TableName.WINDOWS: Schema(
-        "one column over one window of time, against its baseline",
+        "one column over one window of time, against its baseline; hours and days hold the rows of their minutes once more, "
+        "so choose by `length_s`",
         "started",
         (
             _ENDPOINT,
