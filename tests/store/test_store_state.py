@@ -8,7 +8,9 @@ from watchtower.journal.offsets import Position
 from watchtower.store import migrations
 from watchtower.store.database import NAME, Access
 from watchtower.store.fault import StoreError, StoreFault
+from watchtower.store.settings import StoreSettings
 from watchtower.store.state import State
+from watchtower.store.store import Store
 
 
 def test_what_is_committed_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
@@ -147,3 +149,11 @@ def test_a_step_that_fails_takes_the_steps_before_it_back() -> None:
         migrations.migrate(connection, ("CREATE TABLE a (x INTEGER)", "CREATE TABLE a (x INTEGER)"))
 
     assert (connection.execute("SELECT * FROM sqlite_schema").fetchall(), migrations.version(connection)) == ([], 0)
+
+
+def test_nobody_else_may_read_what_people_sent(tmp_path: Path) -> None:
+    with Store(tmp_path / "data", StoreSettings()) as store:
+        store.commit(documents={"status/churn": b"{}"})
+        found = [tmp_path / "data" / "store", *(tmp_path / "data").glob("state.db*")]
+
+        assert [path.name for path in found if path.stat().st_mode & 0o077] == []

@@ -16,9 +16,11 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from watchtower.analyst.documents import SHADOW
 from watchtower.config.load import load
 from watchtower.config.model import Config
 from watchtower.errors import ConfigError
+from watchtower.store.database import NAME as STATE_FILE
 from watchtower.store.database import Access
 from watchtower.store.fault import StoreError, StoreFault
 from watchtower.store.state import State
@@ -63,7 +65,7 @@ def opened(data_dir: Path, access: Access = Access.READ) -> Iterator[State]:
         with State(data_dir, access) as state:
             yield state
     except StoreError as error:
-        if error.fault is StoreFault.FOLDER_GONE:
+        if error.fault is StoreFault.FOLDER_GONE and not (data_dir / STATE_FILE).exists():
             raise ConfigError([f"{data_dir}: no exchange has been analysed here yet"]) from error
         raise ConfigError([str(error)]) from error
 
@@ -76,6 +78,8 @@ def documents(data_dir: Path, subject: str, kind: type[T], endpoint: str | None)
     chosen = [text for key, text in found.items() if not endpoint or f"{key}/".startswith(f"{prefix}/")]
     if not chosen:
         about = f"about the endpoint {endpoint}" if endpoint else "yet"
+        if subject == SHADOW and not endpoint:
+            raise ConfigError([f"{data_dir}: no shadow has been compared; is one configured? --shadow NAME=URL"])
         raise ConfigError([f"{data_dir}: the analyst has told nothing {about} on {subject}"])
     try:
         return [msgspec.json.decode(text, type=kind) for text in chosen]

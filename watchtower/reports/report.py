@@ -97,7 +97,7 @@ def write_report(
     """
     found = _prepared(request, settings)
     try:
-        request.output.parent.mkdir(parents=True, exist_ok=True)
+        request.output.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Beside the page's place, so that it can be moved there in one step.
         with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=request.output.parent) as name:
             page = _drawn(found, request.title, Path(name).resolve(), settings, program, over or Event())
