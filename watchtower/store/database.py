@@ -67,7 +67,8 @@ class Database:
 def _opened(path: Path, access: Access) -> sqlite3.Connection:
     if access is Access.READ:
         return _readable(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=True)  # what people sent is in it; SQLite's own files beside it take its mode
     connection = _connected(path, "mode=rwc")
     try:
         connection.execute("PRAGMA journal_mode = WAL")
