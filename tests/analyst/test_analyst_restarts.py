@@ -11,6 +11,7 @@ from recording import failed, pair, primary, shadow
 
 from watchtower.metrics import catalogue
 from watchtower.record import Exchange, Outcome, ShadowOutcome
+from watchtower.store.state import State
 
 ENDPOINT: dict[str, Any] = {
     "baseline": {"live": {"rows": 600}},
@@ -236,3 +237,14 @@ def test_a_damaged_offsets_file_is_no_reason_to_stay_down(tmp_path: Path) -> Non
     stage.analyse(pair(2))
 
     assert stage.query("SELECT count(*) AS n FROM exchanges") == [{"n": 4}]
+
+
+@pytest.mark.parametrize("part", ["watch", "decoding", "baseline", "performance", "pairs", "shadow/v2"])
+def test_what_cannot_be_gone_on_with_begins_anew(tmp_path: Path, part: str) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse(pair(1))
+    with State(stage.data_dir) as state:
+        state.commit(blobs={f"churn/{part}": b"of a later version"})
+    stage.analyse(pair(2))
+
+    assert stage.status()["exchanges"] == 4

@@ -1,5 +1,8 @@
 """A service that is another one at night: its hours get references of their own, once two weeks have shown them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -86,3 +89,22 @@ def test_the_history_survives_a_restart() -> None:
     restored.restore_seasons(state or b"")
 
     assert restored.seasons_state() == state
+
+
+def test_rows_that_are_open_when_a_baseline_is_set_are_judged_against_the_one_before() -> None:
+    kept: list[Mapping[str, Any]] = []
+    watch = watching(0)
+    again = Watch(DriftSettings(window=3600.0), kept.append)
+    again.adopt(_baseline(watch), "b 1")
+    feed(again, 0, 1)
+    again.adopt(_baseline(watch), "b 2")
+    feed(again, 0, 1)
+    again.finish()
+
+    hours = [window for window in kept if window["length_s"] == 3600]
+    assert [(window["baseline"], window["rows"]) for window in hours] == [("b 1", [ROWS]), ("b 2", [ROWS])]
+
+
+def _baseline(watch: Watch) -> Baseline:
+    assert watch.baseline is not None
+    return watch.baseline

@@ -109,7 +109,8 @@ class Analyst:
         self._entries: Iterator[Entry] | None = None
         self._is_dirty = False
         self._committed_at_ns = clock.monotonic_ns()
-        self._newest_ns = 0
+        self._newest_ns = 0  # the latest start that was read
+        self._ended_ns = 0  # and the latest end, when its record was written
         self._is_behind = False
         self._defects = 0
         self._strangers: Counter[str] = Counter()  # exchanges since the start, by endpoints that are configured no more
@@ -123,7 +124,7 @@ class Analyst:
     def step(self) -> int:
         """One batch, and a commit when it is time; gives how many exchanges were read."""
         if self._is_failing and not self.commit():
-            self._observer.lag(max(self._clock.wall_ns() - self._newest_ns, 0) / SECOND if self._newest_ns else 0.0)
+            self._observer.lag(max(self._clock.wall_ns() - self._ended_ns, 0) / SECOND if self._ended_ns else 0.0)
             return 0
         entries = self._next_batch()
         if entries:
@@ -131,7 +132,7 @@ class Analyst:
         elif sum(part.idle(self._clock.wall_ns()) for part in self._parts.values()):
             self._is_dirty = True
         now_ns = self._clock.monotonic_ns()
-        self._tell_lag(len(entries))
+        self._tell_lag()
         is_time = now_ns - self._committed_at_ns >= self._settings.commit_every * SECOND
         if self._is_dirty and (is_time or self._store.tables.is_due(now_ns)):
             self.commit()
@@ -200,6 +201,7 @@ class Analyst:
         for entry in entries:
             exchange = entry.exchange
             self._newest_ns = max(self._newest_ns, exchange.started_ns)
+            self._ended_ns = max(self._ended_ns, exchange.started_ns + exchange.total_ns)
             part = self._parts.get(exchange.endpoint)
             reason = self._reason_to_skip(entry, part)
             one = self._taken(part, entry) if reason is None and part is not None else None
@@ -259,9 +261,9 @@ class Analyst:
             return SkipReason.BEHIND
         return None
 
-    def _tell_lag(self, read: int) -> None:
-        is_waiting = self._entries is None and read == 0
-        lag = 0.0 if is_waiting or not read else max(self._clock.wall_ns() - self._newest_ns, 0) / SECOND
+    def _tell_lag(self) -> None:
+        """Only where there is more to read. A stream of a minute is recorded at its end, and nobody is late with it."""
+        lag = max(self._clock.wall_ns() - self._ended_ns, 0) / SECOND if self._entries is not None else 0.0
         self._observer.lag(lag)
         if self._may_sample:
             self._is_behind = lag > self._settings.max_lag

@@ -145,12 +145,10 @@ class Comparison:
         states = {f"{SHADOW}/{name}": shadow.state() for name, shadow in self.shadows.items()}
         return {**states, "pairs": self._pairer.state(_encoded)}
 
-    def restore(self, states: Mapping[str, bytes]) -> None:
-        for name, shadow in self.shadows.items():
-            if (state := states.get(f"{SHADOW}/{name}")) is not None:
-                shadow.restore(state)
-        if (state := states.get("pairs")) is not None:
-            self._pairer.restore(state, _decoded)
+    def restorers(self) -> Mapping[str, Callable[[bytes], None]]:
+        """By the names of `state`; a shadow that is new has none of its own."""
+        shadows = {f"{SHADOW}/{name}": shadow.restore for name, shadow in self.shadows.items()}
+        return {**shadows, "pairs": lambda state: self._pairer.restore(state, _decoded)}
 
     def _compare(self, pair: Pair[Side]) -> None:
         shadow = self.shadows.get(pair.shadow)

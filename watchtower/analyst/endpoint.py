@@ -1,5 +1,6 @@
 """One endpoint's analysis: its bodies decoded, its shadows compared, its columns watched."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
@@ -36,6 +37,8 @@ from watchtower.payload.message import Decoded
 from watchtower.record import Role
 from watchtower.store.schemas import INPUT, OUTPUT, TableName
 from watchtower.table import EMPTY, Kind, Side
+
+logger = logging.getLogger(__name__)
 
 VERSION: Final = 1
 # Names that clients send are theirs to choose; what is shown of them is bounded.
@@ -148,18 +151,27 @@ class EndpointAnalysis:
             _, totals, self._latest_ns, seen, self._left_out = msgspec.msgpack.decode(kept)
             self.totals = Counter({(what, label): count for (what, label), count in totals})
             self._seen = {name: Kind(kind) for name, kind in seen.items()}
-        if (kept := states.get("decoding")) is not None:
-            self.parts.decoding.restore(kept)
-        if (kept := states.get("baseline")) is not None:
-            self.parts.baselining.restore(kept, now_ns)
-        self.parts.baselining.look(now_ns)
-        if (kept := states.get("watch")) is not None:
-            self.parts.watch.restore(kept)
-        if (kept := states.get("seasons")) is not None:
-            self.parts.watch.restore_seasons(kept)
-        if (kept := states.get("performance")) is not None:
-            self.parts.measuring.restore(kept)
-        self.parts.comparison.restore(states)
+        parts = self.parts
+        self._resume("decoding", states, parts.decoding.restore)
+        self._resume("baseline", states, lambda kept: parts.baselining.restore(kept, now_ns))
+        parts.baselining.look(now_ns)
+        self._resume("watch", states, parts.watch.restore)
+        self._resume("seasons", states, parts.watch.restore_seasons)
+        self._resume("performance", states, parts.measuring.restore)
+        for name, restore in parts.comparison.restorers().items():
+            self._resume(name, states, restore)
+
+    def _resume(self, name: str, states: Mapping[str, bytes], restore: Callable[[bytes], None]) -> None:
+        """What another version wrote, or other settings, must not keep the analyst from starting, again and again."""
+        if (kept := states.get(name)) is None:
+            return
+        try:
+            restore(kept)
+        except (ValueError, TypeError, KeyError, msgspec.MsgspecError) as error:
+            logger.error(  # noqa: TRY400  what it was is in the message
+                "what was kept cannot be gone on with: it begins anew",
+                extra={"endpoint": self.name, "part": name, "error": str(error)},
+            )
 
     def committed(self, now_ns: int) -> bool:
         return self.parts.baselining.committed(now_ns)

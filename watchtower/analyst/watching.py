@@ -49,7 +49,12 @@ class Watch:
         self._windows = self._fresh_windows()
 
     def adopt(self, baseline: Baseline, label: str) -> None:
-        """Hold everything from here on against it. What was summed against another says nothing of this one."""
+        """Hold everything from here on against it. What was summed against another says nothing of this one.
+
+        What is open is judged against the old one first: its rows were read, and are in no other window.
+        """
+        self.finish()
+        late = self._windows.late
         self.baseline, self.label = baseline, label
         self._detection = self._detection_settings()
         self._references: dict[int, Reference] = {}
@@ -61,6 +66,7 @@ class Watch:
         self.last, self.effects, self.found = None, {}, []
         self._seasons = Seasons() if self._is_seasonal and baseline.seasons is None else None
         self._windows = self._fresh_windows()
+        self._windows.late = late
 
     def take(self, at_ns: int, names: Sequence[str], columns: Sequence[Sequence[object]]) -> None:
         """Rows of one window. Without a baseline there is nothing to hold them against."""
@@ -132,7 +138,7 @@ class Watch:
                 counts,
                 self.panel.state(),
                 self.together.state(),
-                self._windows.state(),
+                (self._base_ns, self._windows.state()),
                 last,
                 cleared,
             )
@@ -148,7 +154,9 @@ class Watch:
         self.windows_seen, self.windows_judged, self.violations = counts
         self.panel.restore(panel)
         self.together.restore(together)
-        self._windows.restore(windows, self._restored_rows)
+        base_ns, open_windows = windows
+        if base_ns == self._base_ns:  # windows of another length would be closed by nobody
+            self._windows.restore(open_windows, self._restored_rows)
         if last is not None:
             start_ns, length_ns, held = last
             self._look_at(Window(start_ns, length_ns, self._restored_rows(held)))

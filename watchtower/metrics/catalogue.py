@@ -248,7 +248,10 @@ ANALYST_STARTS: Final = _counter(
     "analyst_starts", "Analysts started, by reason.", _closed("reason", "start", "crash", "reload")
 )
 ANALYST_EXCHANGES: Final = _counter(
-    "analyst_exchanges", "Exchanges read from the journal.", _ENDPOINT, _closed("role", *Role)
+    "analyst_exchanges",
+    "Exchanges that were read and decoded; what was only kept is in analyst_skipped.",
+    _ENDPOINT,
+    _closed("role", *Role),
 )
 ANALYST_LAG: Final = _latest(
     "analyst_lag_seconds", "Age of the newest exchange that was read, while there are more.", unit=Unit.SECONDS
