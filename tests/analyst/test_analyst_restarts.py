@@ -248,3 +248,13 @@ def test_what_cannot_be_gone_on_with_begins_anew(tmp_path: Path, part: str) -> N
     stage.analyse(pair(2))
 
     assert stage.status()["exchanges"] == 4
+
+
+def test_labels_that_waited_and_cannot_be_read_end_no_analyst(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse(pair(1))
+    with State(stage.data_dir) as state:
+        state.commit(blobs={"labels": b"of a later version"})
+    stage.analyse(pair(2))
+
+    assert stage.status()["exchanges"] == 4

@@ -11,6 +11,7 @@ the table and counted, but does not enter the metrics, from which the first one 
 Looking takes a bounded share of the time, a slice at each step: the journal comes first.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -31,6 +32,8 @@ from watchtower.store.schemas import INPUT, OUTPUT, TableName
 from watchtower.store.store import Store
 
 STATE: Final = "labels"  # the name of the blob; an endpoint's have a slash
+logger = logging.getLogger(__name__)
+
 VERSION: Final = 1
 MOST_AT_ONCE: Final = 10_000  # labels of one look-up
 SLICE_NS: Final = 50_000_000
@@ -119,13 +122,17 @@ class Labelling:
         return {STATE: msgspec.msgpack.encode((VERSION, self._pending.state(), settling))}
 
     def _restore(self, state: bytes) -> None:
-        version, pending, settling = msgspec.msgpack.decode(state)
-        if version != VERSION:
-            return
-        self._pending.restore(pending)
-        for ready_ns, kept in settling:
-            label = msgspec.convert(kept, Label)
-            self._settling[_key(label)] = ready_ns, label
+        """Labels that cannot be read wait in the inbox no more; without them the analyst still has to start."""
+        try:
+            version, pending, settling = msgspec.msgpack.decode(state)
+            if version != VERSION:
+                return
+            self._pending.restore(pending)
+            for ready_ns, kept in settling:
+                label = msgspec.convert(kept, Label)
+                self._settling[_key(label)] = ready_ns, label
+        except (ValueError, TypeError, msgspec.MsgspecError) as error:
+            logger.error("labels that waited cannot be gone on with", extra={"error": str(error)})  # noqa: TRY400  as told
 
     def _begun(self, seen_ns: int) -> Search | None:
         new = self._store.state.labels.after(self.taken, MOST_AT_ONCE)
