@@ -6,10 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from analyst_disk import disk_at, read_only, resize
 from analyst_stage import Stage
 from recording import pair, primary
 
+from disks import resize, seen_read_only, small_disk
 from watchtower.analyst.analyst import Analyst, run
 from watchtower.journal import offsets
 from watchtower.metrics import catalogue
@@ -38,7 +38,7 @@ def fill(path: Path) -> None:
 def test_what_waits_while_the_disk_is_full_is_kept_when_it_is_not(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     store = stage.data_dir / "store"
-    with disk_at(store, f"size={LARGE}"), stage.started() as analyst:
+    with small_disk(store, LARGE), stage.started() as analyst:
         stage.record(pairs(100))
         all_read(analyst)
         resize(store, FULL)
@@ -55,10 +55,10 @@ def test_what_waits_while_the_disk_is_full_is_kept_when_it_is_not(tmp_path: Path
 def test_while_the_store_fails_nothing_more_is_read(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     store = stage.data_dir / "store"
-    with disk_at(store, f"size={LARGE}"), stage.started() as analyst:
+    with small_disk(store, LARGE), stage.started() as analyst:
         stage.record(pairs(100))
         all_read(analyst)
-        with read_only(store):
+        with seen_read_only(store):
             analyst.commit()
             stage.record(pairs(100, first=100))
             while_it_fails = [analyst.step() for _ in range(5)]
@@ -73,7 +73,7 @@ def test_while_the_store_fails_nothing_more_is_read(tmp_path: Path) -> None:
 def test_an_analyst_that_dies_while_the_store_fails_loses_nothing(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     store = stage.data_dir / "store"
-    with disk_at(store, f"size={LARGE}"):
+    with small_disk(store, LARGE):
         with stage.started() as analyst:
             stage.record(pairs(100))
             all_read(analyst)
@@ -89,7 +89,7 @@ def test_an_analyst_that_dies_while_the_store_fails_loses_nothing(tmp_path: Path
 
 def test_a_full_disk_under_everything_is_survived(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
-    with disk_at(data_dir, "size=4m"):
+    with small_disk(data_dir, "4m"):
         stage = Stage(tmp_path)
         with stage.started() as analyst:
             stage.record(pairs(500))
@@ -138,10 +138,10 @@ def test_retention_may_not_take_what_was_read_and_not_committed(tmp_path: Path) 
 def test_the_offsets_of_the_journal_are_never_before_those_of_the_store(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     store = stage.data_dir / "store"
-    with disk_at(store, f"size={LARGE}"), stage.started() as analyst:
+    with small_disk(store, LARGE), stage.started() as analyst:
         stage.record(pairs(10))
         all_read(analyst)
-        with read_only(store):
+        with seen_read_only(store):
             analyst.commit()
 
         assert offsets.load(stage.journal, "analyst") == {}

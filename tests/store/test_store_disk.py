@@ -2,9 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_disk import read_only, small_disk
 from store_samples import SETTINGS, asked, keep_rows, on_disk, opened
 
+from disks import read_only, small_disk
 from watchtower.store.fault import StoreError, StoreFault
 from watchtower.store.store import Store
 

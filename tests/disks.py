@@ -1,4 +1,4 @@
-"""A disk that fills up, and one that may not be written."""
+"""Disks that fail in the ways that disks do: file systems in memory whose size and rights change."""
 
 import os
 import subprocess
@@ -11,8 +11,8 @@ import pytest
 
 @contextmanager
 def small_disk(path: Path, size: str) -> Iterator[Path]:
-    """A file system in memory; where it may not be mounted, the test is left out."""
-    path.mkdir()
+    """Where it may not be mounted, the test is left out."""
+    path.mkdir(parents=True, exist_ok=True)
     if os.geteuid() != 0 or subprocess.run(_mount(path, f"size={size}"), check=False, capture_output=True).returncode:
         pytest.skip("mounting a small tmpfs takes root")
     try:
@@ -21,13 +21,29 @@ def small_disk(path: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", path], check=True)
 
 
+def resize(path: Path, size: str) -> None:
+    subprocess.run(_mount(path, f"remount,size={size}"), check=True)
+
+
 @contextmanager
 def read_only(path: Path) -> Iterator[None]:
+    """The file system at `path`, while nothing may be written to it."""
     subprocess.run(_mount(path, "remount,ro"), check=True)
     try:
         yield
     finally:
         subprocess.run(_mount(path, "remount,rw"), check=True)
+
+
+@contextmanager
+def seen_read_only(path: Path) -> Iterator[None]:
+    """Through another mount, for a disk itself cannot be made so while somebody holds a file on it open for writing."""
+    subprocess.run(["mount", "--bind", path, path], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", path], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", path], check=True)
 
 
 def _mount(path: Path, options: str) -> list[str]:
