@@ -14,6 +14,7 @@ from watchtower.baselines import BaselineError, load_table
 from watchtower.clock import SECOND
 from watchtower.commands import found
 from watchtower.commands.layout import moment, printable, share, table
+from watchtower.commands.quantities import duration
 from watchtower.config.load import load
 from watchtower.config.model import EndpointConfig
 from watchtower.drift.baseline import Baseline, build
@@ -27,7 +28,7 @@ from watchtower.store.state import State
 from watchtower.store.statement import QueryError
 from watchtower.store.views import quoted
 from watchtower.table import Kind
-from watchtower.units import format_duration, parse_duration
+from watchtower.units import format_duration
 
 MOST_ROWS: Final = 1_000_000
 
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         found.add_arguments(each, endpoint="of this endpoint; not needed where there is only one")
     building.add_argument("source", metavar="FILE", nargs="?")
     building.add_argument(
-        "--last", metavar="DURATION", type=_duration, help="of the store's own rows, in place of a file"
+        "--last", metavar="DURATION", type=duration, help="of the store's own rows, in place of a file"
     )
     building.add_argument("--name", metavar="NAME", help="(the configuration's, or default)")
     building.add_argument("--outputs", metavar="A,B", help="the columns that are the model's answers")
@@ -151,13 +152,6 @@ def _rows_of_late(args: argparse.Namespace, endpoint: str | None, now_ns: int) -
             ).table()
     except QueryError as error:
         raise ConfigError([f"no rows of the last {format_duration(args.last)}: {error}"]) from error
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected {error}") from error
 
 
 def _set(args: argparse.Namespace) -> int:

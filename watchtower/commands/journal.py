@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from watchtower.clock import SECOND
+from watchtower.commands.quantities import count
 from watchtower.errors import JournalError
 from watchtower.journal.inspect import JournalStat, as_json, as_line, stat, tail
 from watchtower.record import Outcome, ShadowOutcome
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         each.add_argument("--data-dir", metavar="DIR", type=Path, default=Path(".watchtower"), help="(.watchtower)")
         each.add_argument("--json", action="store_true", help="print JSON; tail prints one object a line")
     of_tail.add_argument("--follow", "-f", action="store_true", help="go on until interrupted")
-    of_tail.add_argument("--last", "-n", metavar="N", type=_count, default=20, help="how many to begin with (20)")
+    of_tail.add_argument("--last", "-n", metavar="N", type=count, default=20, help="how many to begin with (20)")
     of_tail.add_argument("--endpoint", metavar="NAME", help="only of this endpoint")
     of_tail.add_argument("--outcome", metavar="OUTCOME", choices=_OUTCOMES, help="only those that ended so")
 
@@ -75,9 +76,3 @@ def _progress(done: int, total: int) -> None:
 
 def _no_progress(done: int, total: int) -> None:
     """In a pipe, nobody watches."""
-
-
-def _count(text: str) -> int:
-    if text.isascii() and text.isdigit():
-        return int(text)
-    raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number")

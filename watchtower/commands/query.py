@@ -13,11 +13,11 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from watchtower.clock import SECOND
 from watchtower.commands import found
+from watchtower.commands.quantities import count, duration
 from watchtower.store.fault import translated
 from watchtower.store.query import Answer, Query
 from watchtower.store.settings import StoreSettings
 from watchtower.store.statement import QueryError
-from watchtower.units import parse_duration
 
 EXAMPLES: Final = """\
 examples:
@@ -39,10 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="(.watchtower)")
     found.add_config(parser)
     parser.add_argument(
-        "--last", metavar="DURATION", type=_duration, help="open only files with rows of the last 1h, 7d, …"
+        "--last", metavar="DURATION", type=duration, help="open only files with rows of the last 1h, 7d, …"
     )
     parser.add_argument(
-        "--limit", metavar="N", type=_count, default=1000, help="rows of the table that are shown (1000)"
+        "--limit", metavar="N", type=count, default=1000, help="rows of the table that are shown (1000)"
     )
     parser.add_argument(
         "--verify", action="store_true", help="leave out files of which a byte turned on the disk; slow"
@@ -165,16 +165,3 @@ def _write_parquet(answer: Answer, path: Path) -> int:
             temporary.unlink(missing_ok=True)
             raise
     return rows
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected {error}") from error
-
-
-def _count(text: str) -> int:
-    if text.isascii() and text.isdigit():
-        return int(text)
-    raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number")

@@ -5,12 +5,12 @@ from typing import Final
 
 from watchtower.commands import found
 from watchtower.commands.layout import printable
+from watchtower.commands.quantities import duration
 from watchtower.errors import ConfigError
 from watchtower.reports.report import ReportError, ReportWritten, write_report
 from watchtower.reports.settings import ReportSettings
 from watchtower.reports.window import requested
 from watchtower.store.settings import StoreSettings
-from watchtower.units import parse_duration
 
 EXAMPLES: Final = """\
 examples:
@@ -26,9 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     found.add_arguments(parser, endpoint="of this endpoint; not needed where there is only one")
     found.add_config(parser)
-    parser.add_argument(
-        "--window", metavar="DURATION", type=_duration, help="the last of its rows (reports.window, 1h)"
-    )
+    parser.add_argument("--window", metavar="DURATION", type=duration, help="the last of its rows (reports.window, 1h)")
     parser.add_argument(
         "--output", metavar="FILE", type=Path, help="(reports/ENDPOINT/TIME-asked.html in the data_dir)"
     )
@@ -75,10 +73,3 @@ def _as_json(written: ReportWritten) -> dict[str, object]:
         "reference_rows": written.reference_rows,
         "current_rows": written.current_rows,
     }
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected {error}") from error
