@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from disks import read_only, small_disk
 from journal_samples import append, ids, make_appender, numbered
 
+from disks import read_only, small_disk
 from watchtower.clock import SECOND, ManualClock
 from watchtower.journal.appender import Appended, Appender, DropReason
 from watchtower.journal.format import Damage, Record, encode

@@ -2,9 +2,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from disks import read_only, small_disk
 from journal_samples import append, make_appender, numbered, write_segment
 
+from disks import read_only, small_disk
 from watchtower.clock import SECOND, ManualClock
 from watchtower.journal.offsets import Offsets, Position, save
 from watchtower.journal.reader import JournalReader

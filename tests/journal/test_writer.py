@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from disks import read_only, small_disk
 from journal_samples import Counts, exchange, ids, numbered
 
+from disks import read_only, small_disk
 from watchtower.clock import Clock
 from watchtower.journal.appender import DropReason
 from watchtower.journal.format import MAX_PAYLOAD, Record
