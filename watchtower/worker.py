@@ -23,7 +23,7 @@ import uvloop
 from watchtower.clock import Clock
 from watchtower.config.model import Config, EndpointConfig, decode
 from watchtower.control import logs
-from watchtower.control.descriptors import Descriptors
+from watchtower.control.descriptors import Descriptors, make_room
 from watchtower.control.pulse import BEAT_S
 from watchtower.control.routes_file import POLL_INTERVAL, OverridesReader, effective_weights
 from watchtower.deadlines import Sweep
@@ -72,8 +72,7 @@ def main() -> int:
     plan = read_plan(_read_exactly(size))
     config = decode(plan.config)
     logs.set_up(config.log, plan.process)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    make_room()  # before there are threads
     # The collector's full rounds stop the loop for milliseconds; what a request leaves behind has no cycles, so they
     # find nothing. Fewer rounds, and none over what was loaded at the start.
     gc.freeze()

@@ -1,6 +1,7 @@
-"""No file descriptors left: those who are connected are served, the others wait, and it passes."""
+"""No file descriptors left: those who are connected are served, the others wait, and it passes. With many, nobody waits."""
 
 import http.client
+import re
 import resource
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -81,6 +82,15 @@ def test_a_request_for_which_no_connection_can_be_opened_gets_502(tmp_path: Path
 
         assert refused == 502
         assert ask(client) == 200
+
+
+def test_the_kernels_table_of_descriptors_is_made_before_anybody_waits_for_it(tmp_path: Path) -> None:
+    with stage(tmp_path) as on:
+        worker = on.sidecar.workers()[0]
+        room = int(re.findall(r"^FDSize:\s*(\d+)$", Path(f"/proc/{worker}/status").read_text(), re.MULTILINE)[0])
+        _, most = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+
+        assert room >= min(most, 65_536)
 
 
 @contextmanager
