@@ -1,6 +1,6 @@
 """The journal's writer: takes records on the event loop and never lets it wait; a thread brings them to the disk.
 
-A record is encoded when it is offered, and the thread only joins what it finds. It writes 100 ms after the first record,
+A record is encoded when it is offered, and the thread only joins what it finds. It writes 20 ms after the first record,
 or as soon as there are 2 MiB, and sleeps without records until something is due: one fsync, one roll. The two share a
 deque, whose ends need no lock, and each counts for itself what it put in and took out: `offer` is a microsecond of the
 loop, and a lock would be a quarter of it.
@@ -17,7 +17,8 @@ from watchtower.journal.format import TooLargeError, encode_parts
 from watchtower.journal.settings import CaptureSettings
 from watchtower.record import Exchange
 
-GATHER_S: Final = 0.1
+# A batch is felt by the requests that come meanwhile: one of 100 ms, at 2,000/s, is 0.3 ms of this core and of the GIL.
+GATHER_S: Final = 0.02
 RETRY_S: Final = 1.0  # between two attempts while the disk fails
 # Every batch is some switches between the threads: 3 µs for 13 kB when it is 256 KiB, 0.7 with 1 MiB, half of that here.
 BATCH_SIZE: Final = 2 * 1024 * 1024
