@@ -1,7 +1,7 @@
 """A shadow as one fears it: one that never answers, one that answers late, one that answers with 100 MB.
 
-It runs at the lowest priority: the harm to be measured goes through the proxy, not through a core that the load
-generator shares with it.
+It runs when nobody else wants its core: the harm to be measured goes through the proxy, not through a core that the
+load generator shares with it.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--behaviour", choices=_BEHAVIOURS, required=True)
     options = parser.parse_args()
-    os.nice(19)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     asyncio.run(_serve(options.port, options.behaviour))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from benchmarks.awake import awake
 from benchmarks.bodies import json_body
 from benchmarks.models import nginx_model
 from benchmarks.open_loop import RATE, open_loop
@@ -38,6 +39,7 @@ _RIVALS: Final = {Way(ENVOY.name, mirrors=True): 1.0, Way(NGINX.name, mirrors=Fa
 def measure(pace: Pace, peers: Sequence[Peer], folder: Path) -> Part:
     body = json_body(100)
     with (
+        awake(),
         nginx_model(body, folder / "model") as model,
         nginx_model(body, folder / "shadow") as shadow,
         serving_both_ways(peers, folder, model.port, shadow.port) as proxies,

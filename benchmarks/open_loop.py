@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,24 +49,33 @@ def quantile(values: list[float], share: float) -> float:
 
 
 def open_loop(port: int, seconds: int) -> Timing:
-    """The least disturbed of a few runs: when the generator itself was kept waiting, its figures are not the proxy's."""
-    timings: list[Timing] = []
-    while len(timings) < _ATTEMPTS and not any(timing.lag_p99_us <= _CALM_LAG_US for timing in timings):
-        timings.append(_run(port, seconds))
-    return min(timings, key=lambda timing: timing.lag_p99_us)
+    return open_loops([port], seconds)[0]
 
 
-def _run(port: int, seconds: int) -> Timing:
-    command = [sys.executable, "-m", "benchmarks.open_loop", "--port", str(port), "--seconds", str(seconds)]
+def open_loops(ports: Sequence[int], seconds: int) -> list[Timing]:
+    """One for each port, in turns from one request to the next: what the machine does meanwhile, it does to all alike.
+
+    The least disturbed of a few runs: when the generator itself was kept waiting, its figures are not the proxy's.
+    """
+    runs: list[list[Timing]] = []
+    while len(runs) < _ATTEMPTS and not any(timings[0].lag_p99_us <= _CALM_LAG_US for timings in runs):
+        runs.append(_run(ports, seconds))
+    return min(runs, key=lambda timings: timings[0].lag_p99_us)
+
+
+def _run(ports: Sequence[int], seconds: int) -> list[Timing]:
+    where = ["--ports", *map(str, ports), "--seconds", str(seconds)]
+    command = [sys.executable, "-m", "benchmarks.open_loop", *where]
     done = subprocess.run(pinned(command, LOAD_CORE), capture_output=True, timeout=seconds + 30, check=False)
     if done.returncode:
         raise BenchmarkError(f"the open loop failed: {done.stderr.decode()}")
-    return msgspec.json.decode(done.stdout, type=Timing)
+    return msgspec.json.decode(done.stdout, type=list[Timing])
 
 
 @dataclass(slots=True, eq=False)
 class _Connection:
     stream: socket.socket
+    target: "_Target"
     due: float = 0.0
     answer: bytearray = field(default_factory=bytearray)
 
@@ -93,49 +103,42 @@ class _Connection:
         return int(head[9:12])
 
 
-class _Generator:
-    def __init__(self, port: int, seconds: int) -> None:
+class _Target:
+    """One port, and what was seen there."""
+
+    def __init__(self, port: int, busy: set[_Connection]) -> None:
         self._request = post(port, json_body(100))
         self._address = ("127.0.0.1", port)
         self._idle: list[_Connection] = []
-        self._busy: set[_Connection] = set()
+        self._busy = busy  # of all targets
+        self._busy_here = 0
         self._late: deque[float] = deque()  # due, but every connection is busy
-        self._schedule = deque(number / RATE for number in range(RATE * seconds))
         self._latencies: list[float] = []
-        self._lags: list[float] = []
         self._failed = 0
 
-    def run(self) -> Timing:
-        start = time.perf_counter() + 0.05
-        self._schedule = deque(start + offset for offset in self._schedule)
-        end = self._schedule[-1] + _GRACE_SECONDS
-        while (now := time.perf_counter()) < end and (self._schedule or self._busy or self._late):
-            while self._schedule and self._schedule[0] <= now:
-                self._lags.append(now - self._schedule[0])
-                self._late.append(self._schedule.popleft())
-            while self._late and (self._idle or len(self._busy) < _CONNECTIONS):
-                self._send(self._late.popleft())
-            wake = self._schedule[0] if self._schedule else end
-            readable, _, _ = select.select(self._busy, (), (), max(0.0, wake - time.perf_counter()))
-            for connection in readable:
-                self._receive(connection)
-        waiting = [connection.due for connection in self._busy] + list(self._late)
-        latencies = self._latencies + [now - due for due in waiting]
-        lag = quantile(self._lags, 0.99) * 1e6
-        return Timing([round(value * 1e6, 1) for value in latencies], lag, self._failed, len(waiting))
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._late)
 
-    def _send(self, due: float) -> None:
-        connection = self._idle.pop() if self._idle else _Connection(socket.create_connection(self._address))
-        connection.due = due
-        connection.stream.sendall(self._request)
-        self._busy.add(connection)
+    def due(self, when: float) -> None:
+        self._late.append(when)
+        self.send()
 
-    def _receive(self, connection: _Connection) -> None:
+    def send(self) -> None:
+        while self._late and (self._idle or self._busy_here < _CONNECTIONS):
+            connection = self._idle.pop() if self._idle else self._connect()
+            connection.due = self._late.popleft()
+            connection.stream.sendall(self._request)
+            self._busy.add(connection)
+            self._busy_here += 1
+
+    def receive(self, connection: _Connection) -> None:
         status = connection.receive()
         if status is None:
             return
         self._latencies.append(time.perf_counter() - connection.due)
         self._busy.discard(connection)
+        self._busy_here -= 1
         self._failed += status == 0 or status >= 400
         if status:
             connection.answer.clear()
@@ -143,16 +146,47 @@ class _Generator:
         else:
             connection.stream.close()
 
+    def timing(self, lag_p99: float) -> Timing:
+        now = time.perf_counter()
+        waiting = [connection.due for connection in self._busy if connection.target is self] + list(self._late)
+        latencies = self._latencies + [now - due for due in waiting]
+        return Timing([round(value * 1e6, 1) for value in latencies], lag_p99 * 1e6, self._failed, len(waiting))
+
+    def _connect(self) -> _Connection:
+        return _Connection(socket.create_connection(self._address), self)
+
+
+def _generate(ports: Sequence[int], seconds: int) -> list[Timing]:
+    busy: set[_Connection] = set()
+    targets = [_Target(port, busy) for port in ports]
+    rate = RATE * len(targets)
+    start = time.perf_counter() + 0.05
+    schedule = deque((start + number / rate, targets[number % len(targets)]) for number in range(rate * seconds))
+    end = schedule[-1][0] + _GRACE_SECONDS
+    lags: list[float] = []
+    while (now := time.perf_counter()) < end and (schedule or busy or any(target.is_waiting for target in targets)):
+        while schedule and schedule[0][0] <= now:
+            due, target = schedule.popleft()
+            lags.append(now - due)
+            target.due(due)
+        wake = schedule[0][0] if schedule else end
+        readable, _, _ = select.select(busy, (), (), max(0.0, wake - time.perf_counter()))
+        for connection in readable:
+            connection.target.receive(connection)
+            connection.target.send()
+    lag = quantile(lags, 0.99)
+    return [target.timing(lag) for target in targets]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--ports", type=int, nargs="+", required=True)
     parser.add_argument("--seconds", type=int, required=True)
     options = parser.parse_args()
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1)
     gc.disable()
-    timing = _Generator(options.port, options.seconds).run()
-    print(json.dumps(msgspec.to_builtins(timing)))
+    timings = _generate(options.ports, options.seconds)
+    print(json.dumps(msgspec.to_builtins(timings)))
 
 
 if __name__ == "__main__":
