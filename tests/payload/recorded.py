@@ -1,5 +1,10 @@
-"""Bodies in the shapes that model servers send, and the tables that they are."""
+"""What model servers are asked and answer, and the tables that it is.
 
+`captured/` came from real servers, by capture.py; `bodies/` is written after what the documentation of others shows.
+"""
+
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +15,7 @@ from watchtower.payload.settings import ColumnSettings, MappingSettings
 from watchtower.table import Kind
 
 BODIES = Path(__file__).parent / "bodies"
+CAPTURED = Path(__file__).parent / "captured"
 JSON = b"application/json"
 EVENTS = b"text/event-stream; charset=utf-8"
 OUTPUTS = ("text", "finish_reason", "tool_calls", "prompt_tokens", "completion_tokens", "ttft_s", "tpot_s")
@@ -37,6 +43,7 @@ class Recorded(NamedTuple):
     outputs: tuple[str, ...]
     asked: int = 1  # rows
     answered: int = 1
+    folder: Path = BODIES
 
     @property
     def adapter(self) -> Adapter:
@@ -52,14 +59,14 @@ class Recorded(NamedTuple):
 
     @property
     def request(self) -> bytes:
-        return next(BODIES.glob(f"{self.name}.request.*")).read_bytes()
+        return next(self.folder.glob(f"{self.name}.request*")).read_bytes()
 
     @property
     def answer(self) -> bytes:
-        return next(BODIES.glob(f"{self.name}.answer.*")).read_bytes()
+        return next(self.folder.glob(f"{self.name}.answer*")).read_bytes()
 
     def __repr__(self) -> str:
-        return self.name
+        return f"{self.folder.name}/{self.name}"
 
 
 def _v1(name: str, path: bytes, inputs: tuple[str, ...], outputs: tuple[str, ...], rows: int) -> Recorded:
@@ -81,7 +88,7 @@ def _chat(name: str, answer_type: bytes = JSON, answered: int = 1) -> Recorded:
 
 PROBABLE = ("prediction", "prediction.label", "prediction.score")
 WINE = ("fixed acidity", "pH", "color")
-RECORDED = (
+WRITTEN = (
     _v1("kserve_v1_lists", b"/v1/models/sklearn-iris:predict", ("0", "1", "2", "3"), ("prediction",), 2),
     _v1(
         "kserve_v1_objects",
@@ -165,4 +172,41 @@ RECORDED = (
     ),
     Recorded("orders", "mapped", b"/score", JSON, JSON, ("sku", "price", "n"), ("score",), 2, 2),
 )
-BY_NAME = {case.name: case for case in RECORDED}
+FLOWER = tuple(f"{part} {size} (cm)" for part in ("sepal", "petal") for size in ("length", "width"))
+PLAIN = ("0", "1", "2", "3")
+BOTH = ("predict", "predict_proba", "predict_proba.label", "predict_proba.score")
+# The protocol, the columns of request and answer, and the rows of each.
+OF_SERVERS = {
+    "kserve_v1": ("v1", PLAIN, ("prediction",), 3),
+    "kserve_v2": (
+        "v2",
+        tuple(f"input-0.{name}" for name in PLAIN),
+        ("probabilities", "probabilities.label", "probabilities.score"),
+        3,
+    ),
+    "litserve_chat": ("openai", INPUTS, OUTPUTS, 1),
+    "litserve_embeddings": ("openai", INPUTS, ("embedding", "prompt_tokens"), 2),
+    "litserve_stream": ("openai", INPUTS, OUTPUTS, 1),
+    "mlflow_csv": ("mlflow", FLOWER, ("prediction",), 3),
+    "mlflow_inputs": ("mlflow", PLAIN, PROBABLE, 3),
+    "mlflow_instances": ("mlflow", PLAIN, PROBABLE, 3),
+    "mlflow_records": ("mlflow", FLOWER, ("prediction",), 3),
+    "mlflow_split": ("mlflow", FLOWER, ("prediction",), 3),
+    "mlserver_both": ("v2", tuple(f"predict.{name}" for name in PLAIN), BOTH, 3),
+    "mlserver_frame": ("v2", FLOWER, BOTH, 3),
+    "mlserver_tensor": ("v2", tuple(f"predict.{name}" for name in PLAIN), ("predict",), 3),
+}
+
+
+def _captured() -> Iterator[Recorded]:
+    for one in json.loads((CAPTURED / "index.json").read_bytes()):
+        protocol, inputs, outputs, rows = OF_SERVERS[one["name"]]
+        target, asked_as, answered_as = (one[key].encode() for key in ("target", "request_type", "answer_type"))
+        yield Recorded(
+            one["name"], protocol, target, asked_as, answered_as, inputs, outputs, rows, rows, folder=CAPTURED
+        )
+
+
+CAPTURES = tuple(_captured())
+RECORDED = (*WRITTEN, *CAPTURES)
+BY_NAME = {case.name: case for case in WRITTEN}

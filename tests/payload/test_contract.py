@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from time import process_time
 
 import pytest
-from recorded import ORDERS, RECORDED, Recorded
+from recorded import CAPTURES, ORDERS, RECORDED, Recorded
 
 from watchtower.payload.adapter import Adapter
 from watchtower.payload.fault import Fault, PayloadError
@@ -103,6 +103,16 @@ def test_a_recorded_answer_is_its_rows(case: Recorded) -> None:
 
     assert (case.outputs, case.answered) == (table.names, len(table.rows))
     assert_rectangular(table)
+
+
+@pytest.mark.parametrize("case", [case for case in CAPTURES if case.protocol != "openai"], ids=repr)
+def test_the_same_flowers_are_of_the_same_kinds_whichever_server_is_asked(case: Recorded) -> None:
+    request = case.adapter.request(case.request, case.request_message).table
+    answer = case.adapter.answer(case.answer, case.answer_message).table
+    said = next((name for name in answer.names if name.endswith(".label")), answer.names[0])
+
+    assert [list(row) for row in request.rows] == [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3], [5.9, 3.0, 4.2, 1.5]]
+    assert [str(row[answer.names.index(said)]) for row in answer.rows] == ["0", "2", "1"]
 
 
 def test_every_protocol_has_a_recorded_body() -> None:
