@@ -72,6 +72,22 @@ def test_the_status_shows_the_analyst(asked: Asked) -> None:
     assert asked.sidecar.totals().value(catalogue.PROCESS_MEMORY, process="analyst") > 0
 
 
+def test_an_analyst_that_may_hold_nothing_gets_there_in_many_lives(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        v1, v2 = (stack.enter_context(started_model(version)) for version in ("v1", "v2"))
+        endpoint = {**ENDPOINT, "variants": [{"name": "blue", "url": v1}], "shadows": [{"name": "v2", "url": v2}]}
+        settings = {"commit_every": "100ms", "batch": 300, "max_memory": "1MiB"}
+        sidecar = stack.enter_context(running_sidecar(tmp_path, {"endpoints": [endpoint], "analyst": settings}))
+        ask(sidecar)
+        assert until(lambda: sidecar.totals().value(catalogue.ANALYST_EXCHANGES) == 2 * ASKED), sidecar.log.text()
+        told = sidecar.log.wait_for("the analyst is over its memory budget")
+
+        assert told["max_memory"] == 1024**2
+        assert sidecar.totals().value(catalogue.ANALYST_STARTS, reason="memory") >= 1
+        assert sidecar.totals().value(catalogue.ANALYST_STARTS, reason="crash") == 0
+        assert sidecar.totals().value(catalogue.PAIRS) == ASKED
+
+
 def test_every_pair_is_compared(asked: Asked) -> None:
     view = asked.sidecar.get("/api/v1/endpoints/churn/shadows/v2")
 

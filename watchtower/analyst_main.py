@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Final
 
 from watchtower.analyst.analyst import run
+from watchtower.analyst.memory import MemoryBudget
 from watchtower.analyst_assembly import assembled
 from watchtower.analyst_cells import AnalystCells
 from watchtower.analyst_plan import read_plan
 from watchtower.clock import Clock
 from watchtower.config.model import decode
 from watchtower.control import logs
+from watchtower.control.worker_process import BEGIN_ANEW
 from watchtower.metrics.catalogue import REPORTS
 from watchtower.metrics.cells import Cells
 from watchtower.report_keeper import ReportKeeper, reports_kept
@@ -68,9 +70,10 @@ def main() -> int:
         reports_kept(reports, clock, can_draw=is_installed()),
     ):
         pause(0.0)
-        run(analyst, pause, config.analyst.interval)
+        budget = MemoryBudget(config.analyst.max_memory)
+        is_relieved = run(analyst, pause, config.analyst.interval, must_begin_anew=budget.is_over)
     cells.close()
-    return 0
+    return BEGIN_ANEW if is_relieved and not told.is_set() else 0
 
 
 def _watch_life_line(told: threading.Event) -> None:

@@ -15,6 +15,8 @@ def main() -> None:
     mood = plan["mood"]
     if mood == "fails at start":
         sys.exit(3)
+    if mood == "begins anew":
+        sys.exit(os.EX_TEMPFAIL)
     wake_read, wake_write = os.pipe()
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN if mood == "deaf" else lambda *_: os.write(wake_write, b"x"))

@@ -104,7 +104,15 @@ async def test_one_that_is_killed_is_started_again_and_buried(tmp_path: Path) ->
 
         assert kept.buried == ["a1"]
         assert kept.keeper.status().restarts == 1
-        assert kept.starts() == {"start": 1.0, "crash": 1.0, "reload": 0.0}
+        assert kept.starts() == {"start": 1.0, "crash": 1.0, "reload": 0.0, "memory": 0.0}
+
+
+async def test_one_that_holds_too_much_is_followed_by_another_and_told_from_a_crash(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as kept:
+        kept.keeper.keep(told("begins anew"))
+        await until(lambda: kept.starts().get("memory", 0.0) >= 2)
+
+        assert kept.starts()["crash"] == 0
 
 
 async def test_one_that_is_replaced_is_gone_before_the_next_begins(tmp_path: Path) -> None:
@@ -121,7 +129,7 @@ async def test_one_that_is_replaced_is_gone_before_the_next_begins(tmp_path: Pat
         await kept.running(other_than=first)
 
         assert alive_at_start == [False]
-        assert kept.starts() == {"start": 1.0, "crash": 0.0, "reload": 1.0}
+        assert kept.starts() == {"start": 1.0, "crash": 0.0, "reload": 1.0, "memory": 0.0}
 
 
 async def test_one_that_is_no_longer_wanted_is_stopped(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ journal is the better buffer, and its own limits say when records must go.
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 from zlib import crc32
@@ -28,6 +27,8 @@ from watchtower.store.store import Store
 READER: Final = "analyst"
 # One in so many is decoded while the analyst is behind: some ten times as fast, and still thousands of rows a minute.
 SAMPLE_WHEN_BEHIND: Final = 16
+# Of bodies in one batch: decoded they take some twenty times as much.
+BATCH_BYTES: Final = 8 * 1024 * 1024
 END_OF_TIME: Final = 1 << 62  # of a recording: everything has been read
 # At the end, of what the workers wrote last: some 50,000 exchanges, two seconds. What is left waits for the next start.
 LAST_STEPS: Final = 25
@@ -190,9 +191,14 @@ class Analyst:
     def _next_batch(self) -> list[Entry]:
         if self._entries is None:
             self._entries = self._reader.read()
-        entries = list(islice(self._entries, self._settings.batch))
-        if len(entries) < self._settings.batch:
-            self._entries = None
+        entries: list[Entry] = []
+        size = 0
+        for entry in self._entries:
+            entries.append(entry)
+            size += len(entry.exchange.request_body) + len(entry.exchange.response_body)
+            if len(entries) >= self._settings.batch or size >= BATCH_BYTES:
+                return entries
+        self._entries = None
         return entries
 
     def _analyse(self, entries: Iterable[Entry]) -> None:
@@ -277,17 +283,28 @@ class Analyst:
         self._is_failing = True
 
 
-def run(analyst: Analyst, pause: Callable[[float], bool], interval_s: float, last_steps: int = LAST_STEPS) -> None:
-    """Until `pause`, which waits for so long, says that it is over; then the last that came is read, and committed."""
-    is_over = False
-    while not is_over:
+def run(
+    analyst: Analyst,
+    pause: Callable[[float], bool],
+    interval_s: float,
+    last_steps: int = LAST_STEPS,
+    must_begin_anew: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Until `pause`, which waits for so long, says that it is over; then the last that came is read, and committed.
+
+    Or until another must go on from there: never before something was read, which the commit keeps.
+    """
+    is_over = is_relieved = False
+    while not is_over and not is_relieved:
         read = analyst.step()
+        is_relieved = read > 0 and must_begin_anew()
         is_over = pause(0.0 if read else interval_s)
-    for _ in range(last_steps):
+    for _ in range(0 if is_relieved else last_steps):
         if not analyst.step():
             break
     analyst.commit()
     analyst.close()
+    return is_relieved
 
 
 def no_progress(exchanges: int) -> None:

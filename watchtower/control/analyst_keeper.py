@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from watchtower.control.restarts import Restarts
-from watchtower.control.worker_process import Seat, WorkerProcess, spawn
+from watchtower.control.worker_process import BEGIN_ANEW, Seat, WorkerProcess, spawn
 from watchtower.metrics.catalogue import ANALYST_STARTS
 from watchtower.metrics.cells import Cells
 from watchtower.tasks import Tasks
@@ -122,37 +122,39 @@ class AnalystKeeper:
                 await self._changed.wait()
                 continue
             self._restarts.started(time.monotonic())
-            await self._live(self._wanted, reason)
+            status = await self._live(self._wanted, reason)
             if self._changed.is_set():
                 reason = "reload"
                 continue
-            reason = "crash"
+            reason = "memory" if status == BEGIN_ANEW else "crash"
             delay = self._restarts.died(time.monotonic())
-            logger.warning("the analyst is started again", extra={"delay_s": delay})
+            logger.warning("the analyst is started again", extra={"reason": reason, "delay_s": delay})
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), delay)
 
-    async def _live(self, encode: Encode, reason: str) -> None:
-        """One analyst's life, from its start to its burial."""
+    async def _live(self, encode: Encode, reason: str) -> int | None:
+        """One analyst's life, from its start to its burial; gives its exit status, if it ended by itself."""
         seat = Seat(0, next(self._ordinals), 0, (), ready_fd=-1, kind="a")
         try:
             process = self._process = await spawn(self._command, seat, encode, environment(os.environ))
         except OSError as error:
             logger.error("the analyst cannot be started", extra={"error": str(error)})  # noqa: TRY400  the machine's fault: the trace says nothing
-            return
+            return None
         self._starts[reason].inc()
         watching = self._tasks.start(self._watch(process), "watch the analyst")
         exited = asyncio.ensure_future(process.exited())
         changed = asyncio.ensure_future(self._changed.wait())
         await asyncio.wait((exited, changed), return_when=asyncio.FIRST_COMPLETED)
         changed.cancel()
-        if exited.done():
-            logger.error("the analyst has ended", extra={"exit": exited.result()})
-        else:
+        status = exited.result() if exited.done() else None
+        if status is None:
             await self._see_off(process, exited)
+        elif status != BEGIN_ANEW:
+            logger.error("the analyst has ended", extra={"exit": status})
         watching.cancel()
         self._process = None
         self._mourn(seat)
+        return status
 
     async def _see_off(self, process: WorkerProcess, exited: "asyncio.Future[int]") -> None:
         process.tell(signal.SIGTERM)

@@ -8,6 +8,7 @@ What the two have agreed on:
   its end means that the supervisor is gone, and the worker drains.
 - SIGTERM: drain. SIGUSR1: retire. Both mean: accept what is queued already, close the sockets (close, not shut down: others
   have them too), finish what is in flight, exit with 0.
+- An analyst may end with `BEGIN_ANEW`: all is committed, and another is to go on with less memory.
 - It has a session of its own, so that Control-C at a terminal reaches the supervisor alone.
 """
 
@@ -18,8 +19,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from watchtower.control.pulse import Pulse
+
+BEGIN_ANEW: Final = os.EX_TEMPFAIL
 
 
 class WorkerState(StrEnum):

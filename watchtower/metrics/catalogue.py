@@ -245,7 +245,7 @@ def _latest(name: str, text: str, *labels: Label, unit: Unit = Unit.NONE) -> Met
 
 
 ANALYST_STARTS: Final = _counter(
-    "analyst_starts", "Analysts started, by reason.", _closed("reason", "start", "crash", "reload")
+    "analyst_starts", "Analysts started, by reason.", _closed("reason", "start", "crash", "reload", "memory")
 )
 ANALYST_EXCHANGES: Final = _counter(
     "analyst_exchanges",

@@ -1,0 +1,77 @@
+"""What the analyst may hold: a batch is bounded in bytes, the process by a budget, and a life that ends early costs nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from analyst_stage import Stage
+from recording import pair, primary
+
+from watchtower.analyst.analyst import BATCH_BYTES, run
+from watchtower.analyst.memory import MemoryBudget, resident
+from watchtower.metrics import catalogue
+from watchtower.record import Exchange
+
+MOST = 100
+LARGE = 1024 * 1024
+
+
+def pairs(count: int) -> list[Exchange]:
+    return [each for number in range(count) for each in pair(number)]
+
+
+def budget(*held: int) -> MemoryBudget:
+    looks: Iterator[int] = iter(held)
+    return MemoryBudget(MOST, lambda: next(looks))
+
+
+def life(stage: Stage) -> bool:
+    """Whether it ended behind its first batch, for it was over its budget; without one it ends when it is asked to."""
+    with stage.started() as analyst:
+        return run(analyst, lambda _: True, 0.0, must_begin_anew=lambda: True)
+
+
+@pytest.mark.parametrize(
+    ("held", "is_over"),
+    [((MOST,), False), ((MOST + 1, MOST + 1), True), ((MOST + 1, MOST), False)],
+    ids=["within", "beyond", "beyond until libraries gave back what they kept"],
+)
+def test_a_budget_is_over_when_nothing_helps(held: tuple[int, ...], is_over: bool) -> None:
+    assert budget(*held).is_over() is is_over
+
+
+def test_what_a_process_holds_is_what_the_kernel_says() -> None:
+    held = resident()
+    more = bytearray(64 * LARGE)
+    more[::4096] = b"x" * len(more[::4096])
+
+    assert 60 * LARGE < resident() - held < 80 * LARGE
+
+
+def test_a_batch_ends_at_its_bytes(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.record(primary(number, {"instances": [["x" * LARGE]]}, {"predictions": [1]}) for number in range(20))
+    with stage.started() as analyst:
+        steps = list(iter(analyst.step, 0))
+
+    assert steps == [BATCH_BYTES // LARGE, BATCH_BYTES // LARGE, 20 - 2 * BATCH_BYTES // LARGE]
+
+
+def test_lives_that_end_after_each_batch_count_everything_once(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, analyst={"batch": 64})
+    stage.record(pairs(200))
+    lives = 0
+    is_relieved = True
+    while is_relieved:
+        is_relieved = life(stage)
+        lives += 1
+
+    assert lives == 8  # seven of 64 exchanges, the last of fewer, and one that found nothing
+    assert stage.totals().value(catalogue.PAIRS) == 200
+    assert stage.shadow()["agreeing"] == 200
+
+
+def test_nothing_begins_anew_that_has_not_read_anything(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+
+    assert not life(stage)
