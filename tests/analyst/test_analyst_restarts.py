@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from analyst_stage import Stage
@@ -248,6 +249,16 @@ def test_what_cannot_be_gone_on_with_begins_anew(tmp_path: Path, part: str) -> N
     stage.analyse(pair(2))
 
     assert stage.status()["exchanges"] == 4
+
+
+def test_counts_that_cannot_be_gone_on_with_begin_anew(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse(pair(1))
+    with State(stage.data_dir) as state:
+        state.commit(blobs={"churn/counts": msgspec.msgpack.encode((99, [], 0, {}, 0))})
+    stage.analyse(pair(2))
+
+    assert stage.status()["exchanges"] == 2
 
 
 def test_labels_that_waited_and_cannot_be_read_end_no_analyst(tmp_path: Path) -> None:

@@ -147,11 +147,8 @@ class EndpointAnalysis:
     def restore(self, blobs: Mapping[str, bytes], now_ns: int) -> None:
         """Go on where the last commit stood."""
         states = {name.removeprefix(f"{self.name}/"): state for name, state in blobs.items()}
-        if (kept := states.get("counts")) is not None:
-            _, totals, self._latest_ns, seen, self._left_out = msgspec.msgpack.decode(kept)
-            self.totals = Counter({(what, label): count for (what, label), count in totals})
-            self._seen = {name: Kind(kind) for name, kind in seen.items()}
         parts = self.parts
+        self._resume("counts", states, self._restore_counts)
         self._resume("decoding", states, parts.decoding.restore)
         self._resume("baseline", states, lambda kept: parts.baselining.restore(kept, now_ns))
         parts.baselining.look(now_ns)
@@ -160,6 +157,14 @@ class EndpointAnalysis:
         self._resume("performance", states, parts.measuring.restore)
         for name, restore in parts.comparison.restorers().items():
             self._resume(name, states, restore)
+
+    def _restore_counts(self, kept: bytes) -> None:
+        version, totals, latest_ns, seen, left_out = msgspec.msgpack.decode(kept)
+        if version != VERSION:
+            raise ValueError(f"counts of version {version}, and {VERSION} is read")
+        self.totals = Counter({(what, label): count for (what, label), count in totals})
+        self._seen = {name: Kind(kind) for name, kind in seen.items()}
+        self._latest_ns, self._left_out = latest_ns, left_out
 
     def _resume(self, name: str, states: Mapping[str, bytes], restore: Callable[[bytes], None]) -> None:
         """What another version wrote, or other settings, must not keep the analyst from starting, again and again."""
