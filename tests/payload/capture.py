@@ -4,6 +4,7 @@
     mlserver   mlserver, mlserver-sklearn           `mlserver start`
     kserve     kserve, scikit-learn                 its own model server
     litserve   litserve                             its OpenAI-compatible endpoint
+    torchserve torchserve, torch-model-archiver, torch, Java
 
 Each starts on loopback with a small model, gets the requests that its documentation shows, and is stopped. What came back
 is written to `captured/` as it came, with the server's version beside it. The suite needs none of these servers.
@@ -265,11 +266,60 @@ def litserve(folder: Path) -> list[Captured]:
         return [*found, ask(server, port, Question("litserve_embeddings", "/v1/embeddings", texts))]
 
 
+TORCHSERVE: Final = """
+from ts.torch_handler.base_handler import BaseHandler
+
+NAMES = ["setosa", "versicolor", "virginica"]
+
+class Iris(BaseHandler):
+    def initialize(self, context):
+        self.initialized = True
+
+    def handle(self, data, context):
+        found = []
+        for asked in data:
+            rows = asked.get("body") or asked.get("data")
+            size = float(rows["data"][0][2]) if isinstance(rows, dict) else len(rows) / 10
+            scores = [1 / (1 + abs(size - middle)) for middle in (1.4, 4.2, 5.5)]
+            found.append({name: score / sum(scores) for name, score in zip(NAMES, scores)})
+        return found
+"""
+
+
+def torchserve(folder: Path) -> list[Captured]:
+    (folder / "handler.py").write_text(TORCHSERVE)
+    (folder / "store").mkdir()
+    archive = [str(BIN / "torch-model-archiver"), "--model-name", "iris", "--version", "1.0", "--handler", "handler.py"]
+    subprocess.run([*archive, "--export-path", "store"], cwd=folder, check=True)
+    port, management, metrics = free_port(), free_port(), free_port()
+    addresses = {"inference": port, "management": management, "metrics": metrics}
+    lines = [f"{name}_address=http://127.0.0.1:{number}" for name, number in addresses.items()]
+    lines += ["default_workers_per_model=1", "disable_token_authorization=true"]
+    (folder / "config.properties").write_text("\n".join(lines) + "\n")
+    command = [
+        str(BIN / "torchserve"),
+        "--start",
+        "--foreground",
+        "--model-store",
+        "store",
+        "--models",
+        "iris=iris.mar",
+    ]
+    server, target = f"TorchServe {version('torchserve')}", "/predictions/iris"
+    picture = Question("torchserve_bytes", target, "no picture, but bytes", "application/octet-stream")
+    with serving([*command, "--ts-config", "config.properties"], folder, port, "/ping"):
+        return [
+            ask(server, port, Question("torchserve_json", target, {"data": FLOWERS[:1]})),
+            ask(server, port, picture),
+        ]
+
+
 SERVERS: Final[dict[str, Callable[[Path], list[Captured]]]] = {
     "mlflow": mlflow,
     "mlserver": mlserver,
     "kserve": kserve,
     "litserve": litserve,
+    "torchserve": torchserve,
 }
 
 

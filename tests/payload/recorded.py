@@ -195,6 +195,8 @@ OF_SERVERS = {
     "mlserver_both": ("v2", tuple(f"predict.{name}" for name in PLAIN), BOTH, 3),
     "mlserver_frame": ("v2", FLOWER, BOTH, 3),
     "mlserver_tensor": ("v2", tuple(f"predict.{name}" for name in PLAIN), ("predict",), 3),
+    "torchserve_bytes": ("torchserve", ("size",), ("prediction.label", "prediction.score"), 1),
+    "torchserve_json": ("torchserve", ("data",), ("prediction.label", "prediction.score"), 1),
 }
 
 
