@@ -19,6 +19,7 @@ from aiohttp import web
 
 from watchtower import analyst_plan, worker_plan
 from watchtower.address import Address, parse_address
+from watchtower.clock import PatientClock
 from watchtower.config.model import Config, EndpointConfig, encode
 from watchtower.control import logs
 from watchtower.control.admin import AdminParts, admin_app, bind_admin, start_admin
@@ -26,7 +27,6 @@ from watchtower.control.analyst_keeper import AnalystKeeper
 from watchtower.control.claim import claim
 from watchtower.control.generation import FleetPlan, Workshop
 from watchtower.control.housekeeping import Census, keep_house
-from watchtower.control.patient_clock import PatientClock
 from watchtower.control.readiness import ProbeTarget, probe_target
 from watchtower.control.supervisor import SIGNALS, Supervisor
 from watchtower.control.unwritten import unwritten_records

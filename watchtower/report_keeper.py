@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from watchtower.analyst.documents import DRIFT, DriftView, key
-from watchtower.clock import SECOND, Clock
+from watchtower.clock import SECOND, Clock, patient
 from watchtower.reports import folder
 from watchtower.reports.folder import FOLDER, Occasion
 from watchtower.reports.report import EVIDENTLY, ReportError, ReportFault, write_report
@@ -52,9 +52,9 @@ class ReportKeeper:
         self._tried: dict[str, dict[Occasion, float]] = {name: {} for name in endpoints}
         self.over = Event()
 
-    def look(self, now: float) -> list[Path]:
-        """Clears away what is too old, and draws what is due; gives what was drawn."""
-        for removed in folder.sweep(self._data_dir, self._settings, now):
+    def look(self, now: float, old_by: float | None = None) -> list[Path]:
+        """Clears away what is too old, by a clock that may be more careful, and draws what is due; gives what was drawn."""
+        for removed in folder.sweep(self._data_dir, self._settings, now if old_by is None else old_by):
             logger.info("a report is removed", extra={"report": removed.name})
         drawn = [self._look_at(endpoint, now) for endpoint in self._tried]
         return [path for path in drawn if path is not None]
@@ -119,10 +119,12 @@ def reports_kept(keeper: ReportKeeper, clock: Clock, *, can_draw: bool) -> Itera
         yield
         return
 
+    careful_ns = patient(clock)
+
     def work() -> None:
         while not keeper.over.wait(LOOK_S):
             try:
-                keeper.look(clock.wall_ns() / SECOND)
+                keeper.look(clock.wall_ns() / SECOND, careful_ns() / SECOND)
             except StoreError as error:
                 if error.fault is not StoreFault.FOLDER_GONE:  # until something was analysed there is no state
                     logger.warning("reports cannot be looked after", extra={"error": str(error)})

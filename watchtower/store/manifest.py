@@ -2,12 +2,16 @@
 
 import sqlite3
 from collections.abc import Collection, Iterable
+from typing import Final
 
 import msgspec
 
+from watchtower.clock import SECOND
 from watchtower.store.evolution import Columns
 from watchtower.store.files import FileEntry
 from watchtower.store.schemas import TableName, Type
+
+_NEVER_YET_NS: Final = 86_400 * SECOND  # further ahead than any moment to which files are kept
 
 _types = msgspec.json.Decoder(dict[str, Type])
 
@@ -54,10 +58,13 @@ def doom(connection: sqlite3.Connection, files: Iterable[FileEntry], now_ns: int
 
 
 def doomed(connection: sqlite3.Connection, before_ns: int | None = None) -> list[str]:
-    """Paths; with a time only those that have waited since before it."""
+    """Paths; with a time only those that have waited since before it, or since a time that a clock was wrong to show."""
     if before_ns is None:
         return [path for (path,) in connection.execute("SELECT path FROM doomed")]
-    return [path for (path,) in connection.execute("SELECT path FROM doomed WHERE since_ns < ?", (before_ns,))]
+    rows = connection.execute(
+        "SELECT path FROM doomed WHERE since_ns < ? OR since_ns > ?", (before_ns, before_ns + _NEVER_YET_NS)
+    )
+    return [path for (path,) in rows]
 
 
 def bury(connection: sqlite3.Connection, paths: Collection[str]) -> None:

@@ -1,5 +1,4 @@
-from watchtower.clock import SECOND
-from watchtower.control.patient_clock import DOUBT_NS, PatientClock
+from watchtower.clock import DOUBT_NS, SECOND, PatientClock
 
 START = 1_700_000_000 * SECOND
 DAY = 86_400 * SECOND
