@@ -38,3 +38,8 @@ def test_what_agrees_is_gathered_in_as_few_files_as_can_be() -> None:
     several = [{"a": INTEGER}, {"a": TEXT}, {"a": INTEGER, "b": NUMBER}, {"b": TEXT}, {"a": TEXT}]
 
     assert gathered(several) == [[0, 2], [1, 3, 4]]
+
+
+def test_columns_that_are_spelled_otherwise_lie_in_other_files() -> None:
+    assert not agree({"Age": INTEGER}, {"age": INTEGER})
+    assert gathered([{"Age": INTEGER}, {"age": INTEGER}, {"Age": INTEGER, "b": TEXT}]) == [[0, 2], [1]]

@@ -1,3 +1,5 @@
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,59 @@ def test_a_commit_that_failed_is_made_true_by_the_next_one(tmp_path: Path) -> No
         keep_rows(store, 2)
 
     assert asked(tmp_path, COUNT) == [{"rows": 2, "ids": 2}]
+
+
+def test_a_column_in_two_spellings_keeps_all_its_values(tmp_path: Path) -> None:
+    with opened(tmp_path) as store, store.housekeeper() as housekeeper:
+        keep_rows(store, 1, in_Age=[1])
+        keep_rows(store, 2, in_age=[2])
+        keep_rows(store, 3, in_age=[3])
+        housekeeper.step(DUE)
+
+    found = asked(tmp_path, 'SELECT "in.age" AS age FROM rows ORDER BY age')
+    assert [row["age"] for row in found] == [1, 2, 3]
+
+
+def test_a_merge_that_could_not_be_committed_leaves_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path) as store, store.housekeeper() as housekeeper:
+        for number in range(3):
+            keep_rows(store, number)
+        before = on_disk(tmp_path)
+        with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
+            other.execute("PRAGMA busy_timeout = 0")
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreError):
+                housekeeper.step(DUE)
+        after = on_disk(tmp_path)
+        healed = housekeeper.step(DUE)
+
+    assert after == before
+    assert healed.files == 1
+
+
+def test_without_its_state_no_file_of_the_store_is_taken_for_a_leaving(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        keep_rows(store, 1)
+    kept = on_disk(tmp_path)
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    for path in list(tmp_path.glob("state.db*")):
+        path.rename(aside / path.name)
+
+    with pytest.raises(StoreError, match="is gone, and 1 files lie in") as caught, opened(tmp_path):
+        pass
+    for path in list(aside.iterdir()):
+        path.rename(tmp_path / path.name)
+
+    assert caught.value.fault is StoreFault.DAMAGED
+    assert on_disk(tmp_path) == kept
+    assert asked(tmp_path, COUNT) == [{"rows": 1, "ids": 1}]
+
+
+def test_what_left_the_manifest_under_a_wrong_clock_is_buried_by_the_right_one(tmp_path: Path) -> None:
+    with opened(tmp_path) as store, store.housekeeper() as housekeeper:
+        keep_rows(store, 1)
+        housekeeper.step(BEGAN + 30_000 * DAY)
+        step = housekeeper.step(BEGAN + DAY)
+
+    assert (step.buried, on_disk(tmp_path)) == (1, set())

@@ -94,3 +94,10 @@ def test_two_processes_put_labels_while_a_third_reads(tmp_path: Path) -> None:
         other.labels.put([label("b"), label("a")])
 
         assert values(reader.labels.after(0, 10)) == [("a", "yes"), ("b", "yes")]
+
+
+def test_a_value_that_was_sent_again_is_not_overruled_by_one_from_between(inbox: LabelInbox) -> None:
+    inbox.put([label("a", "yes", at_ns=1), label("a", "yes", at_ns=10)])
+
+    assert inbox.put([label("a", "no", at_ns=5)]) == Received(outdated=1)
+    assert values(inbox.after(0, 10)) == [("a", "yes")]

@@ -37,8 +37,15 @@ def settled(several: Iterable[Columns]) -> dict[str, Type]:
 
 
 def agree(one: Columns, other: Columns) -> bool:
-    """Whether one file can hold both as they are: what both have, they have alike."""
-    return all(other.get(name, kind) is kind or {other[name], kind} <= _TEXTS for name, kind in one.items())
+    """Whether one file can hold both as they are: what both have, they have alike.
+
+    Spelled alike, too: of two columns of one file whose names differ in their case, SQL finds the first.
+    """
+    spelled = {name.lower(): name for name in other}
+    return all(
+        spelled.get(name.lower(), name) == name and (other.get(name, kind) is kind or {other[name], kind} <= _TEXTS)
+        for name, kind in one.items()
+    )
 
 
 def gathered(several: Sequence[Columns]) -> list[list[int]]:

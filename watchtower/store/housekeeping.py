@@ -91,7 +91,11 @@ class Housekeeper:
             if error.fault not in _GONE or not (self._directory / LOCK).exists():
                 raise
             return self._remove((Removal(error.entry, RemovalReason.DAMAGED),), now_ns)
-        self._state.replace(chosen.files, [merged], now_ns, {"store.merged_files": len(chosen.files)})
+        try:
+            self._state.replace(chosen.files, [merged], now_ns, {"store.merged_files": len(chosen.files)})
+        except BaseException:  # nobody would know of it, and the next attempt writes another
+            remove(self._directory / merged.path)
+            raise
         return ()
 
 

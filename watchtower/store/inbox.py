@@ -52,7 +52,11 @@ class LabelInbox:
                     "SELECT value, at_ns FROM labels_inbox WHERE request_id = ? AND row = ?", key
                 ).fetchone()
                 if there is not None and there[0] == value:
-                    repeated += 1
+                    repeated += 1  # and true for longer, which a value of some time between does not change
+                    connection.execute(
+                        "UPDATE labels_inbox SET at_ns = max(at_ns, ?) WHERE request_id = ? AND row = ?",
+                        (label.at_ns, *key),
+                    )
                     continue
                 if there is not None and there[1] > label.at_ns:
                     outdated += 1
