@@ -134,8 +134,8 @@ def test_what_json_has_no_type_for_becomes_what_it_would_be_written_as() -> None
     )
 
     assert cells(table) == {
-        "in.at": [noon.timestamp(), None],
-        "in.day": [1704067200.0, None],
+        "in.at": ["2024-01-01T12:00:00.000000Z", None],
+        "in.day": ["2024-01-01T00:00:00.000000Z", None],
         "in.price": [1.25, None],
         "in.word": ["a", None],
         "in.vector": [[1.0, 2.0], None],
@@ -170,3 +170,17 @@ def test_what_is_not_there_is_named(source: str) -> None:
 def test_what_is_no_table_in_memory_is_refused() -> None:
     with pytest.raises(BaselineError, match="a int is no table"):
         load_table(5)
+
+
+def test_dates_of_a_table_are_moments_as_clients_send_them(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text("a,when\n" + "".join(f"{day},2026-01-{day:02}T10:00:00Z\n" for day in range(1, 29)))
+    found = build(load_table(str(path)), name="a", source="", made_at_ns=1)
+
+    assert found.kinds["in.when"] is Kind.TIMESTAMP
+
+
+def test_nanoseconds_are_no_reason_to_refuse_a_table() -> None:
+    table = pa.table({"at": pa.array([1_700_000_000_123_456_789], pa.timestamp("ns"))})
+
+    assert cells(table) == {"in.at": ["2023-11-14T22:13:20.123456Z"]}

@@ -279,3 +279,43 @@ def test_a_baseline_that_cannot_be_read_is_told_and_stops_nothing(tmp_path: Path
 
 def shadowed(exchange: Exchange) -> Exchange:
     return msgspec.structs.replace(exchange, role=Role.SHADOW, variant="v2")
+
+
+def optional(count: int, share: float, first: int = 0) -> Iterator[Exchange]:
+    """Windows in which so many rows leave a key out, one request a row."""
+    generator = np.random.default_rng([7, first])
+    for minute in range(first, first + count):
+        for request in range(50):
+            row: dict[str, float] = {"age": round(generator.normal(40, 10), 2)}
+            if generator.random() >= share:
+                row["income"] = round(generator.normal(0, 1), 2)
+            yield primary(minute * 50 + request, {"instances": [row]}, {"predictions": [0.5]}, 60 * minute + request)
+
+
+def test_a_key_that_is_left_out_as_often_as_before_is_no_drift(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, ENDPOINT)
+    live(stage, optional(20, 0.3))
+    live(stage, optional(60, 0.3, first=20))
+    quiet(stage)
+
+    assert stage.drift()["alarms"] == []
+    [income] = [each for each in stage.drift()["columns"] if each["column"] == "in.income"]
+    assert abs(income["effects"]["missing_change"]) < 0.25
+
+
+def test_a_key_that_is_left_out_since_then_is_drift(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, ENDPOINT)
+    live(stage, optional(20, 0.0))
+    live(stage, optional(60, 0.3, first=20))
+    quiet(stage)
+
+    assert [(each["column"], each["way"]) for each in stage.drift()["alarms"]] == [("in.income", "more missing")]
+
+
+def test_a_column_that_is_ignored_is_no_new_one(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, {**ENDPOINT, "drift": {"ignore": ["in.income"]}})
+    live(stage, minutes(8))
+    quiet(stage)
+
+    assert "in.income" not in {each["column"] for each in stage.drift()["columns"]}
+    assert stage.drift()["quality"] == []

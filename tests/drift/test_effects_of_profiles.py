@@ -92,3 +92,15 @@ def test_a_column_that_the_reference_does_not_have_is_not_measured() -> None:
     window.update(("in.x",), ([1],))
 
     assert effects_of_table(baseline().profiles, window) == {}
+
+
+def test_rows_to_which_a_column_was_not_sent_are_missing() -> None:
+    before = baseline()
+    window = before.fresh()
+    names, columns = rows(60, seed=8)
+    window.update(names, columns)
+    window.update(["in.country"], [["de"] * 40])
+
+    found = effects_of_table(before.profiles, window)
+
+    assert (found["in.items"].missing, found["in.items"].missing_change) == (0.4, 0.4)

@@ -168,3 +168,16 @@ def test_a_state_is_not_read_with_other_bins() -> None:
 def test_a_state_of_a_later_version_is_refused() -> None:
     with pytest.raises(ValueError, match="version 9"):
         Profile.restore(b"\x92\x09" + of(Kind.NUMBER, [1]).state()[2:])
+
+
+def test_an_empty_list_is_no_vector() -> None:
+    found = Profile(Kind.VECTOR)
+    found.update(Values.of(Kind.VECTOR, [[], [1.0, 2.0]]))
+    found.update(Values.of(Kind.VECTOR, [[]]))
+    found.update(Values.of(Kind.VECTOR, [[3.0, 4.0], None]))
+    other = Profile(Kind.VECTOR)
+    other.update(Values.of(Kind.VECTOR, [[], []]))
+    other.merge(found)
+
+    assert (found.vectors.dimension, found.vectors.count, found.odd) == (2, 2, {"unfit_vector": 2})
+    assert (other.vectors.count, other.odd) == (2, {"unfit_vector": 4})

@@ -95,3 +95,22 @@ def test_thirty_columns_fit_into_a_hundred_kilobytes() -> None:
     profiles.update([f"in.{column}" for column in range(30)], numbers)
 
     assert len(profiles.state()) <= 100_000
+
+
+def test_rows_without_a_column_lack_it() -> None:
+    found = baseline().fresh()
+    names, columns = rows(100, seed=3)
+    found.update(names, columns)
+    without = [at for at, name in enumerate(names) if name != "in.items"]
+    names, columns = rows(30, seed=4)
+    found.update([names[at] for at in without], [columns[at] for at in without])
+
+    assert int(found.counts()["in.items"].sum()) == 130
+    assert int(found.counts()["in.items"][-1]) == 30
+
+
+def test_a_column_that_no_row_has_is_missing_in_all() -> None:
+    found = baseline().fresh()
+    found.update(["in.country"], [["de"] * 7])
+
+    assert found.counts()["in.items"].tolist()[-1] == found.counts()["in.items"].sum() == 7

@@ -9,6 +9,7 @@ from watchtower.drift.encoding import Encoding, vectors
 from watchtower.drift.lifts import MOST_COLUMNS
 from watchtower.drift.multivariate import JointDetector, JointSettings
 from watchtower.drift.panel import Alarm, AllClear
+from watchtower.drift.reference import DetectionSettings
 from watchtower.drift.witnesses import JointReference
 
 ALL: Final = "columns together"
@@ -28,24 +29,27 @@ class _Vector:
 class Together:
     """The detectors beside the panel; they share what the panel left of the promise."""
 
-    def __init__(self, baseline: Baseline, windows_between: float, share: float, tolerance: float) -> None:
+    def __init__(self, baseline: Baseline, settings: DetectionSettings) -> None:
         self._encoding = Encoding.of(baseline.bins, MOST_COLUMNS)
         self._joint: JointDetector | None = None
         self._vectors: list[_Vector] = []
         if baseline.sample_rows < _FEWEST_ROWS:
             return
         wanted = [name for name, bins in baseline.bins.items() if bins.dimension][:_MOST_VECTORS]
-        settings = JointSettings(
-            windows_between_false_alarms=windows_between, share=share / (len(wanted) + 1), tolerance=tolerance
+        joint = JointSettings(
+            windows_between_false_alarms=settings.windows_between_false_alarms,
+            share=settings.share / (len(wanted) + 1),
+            tolerance=settings.tolerance,
+            rows_per_observation=settings.rows_per_observation,
         )
         if len(self._encoding.names) > 1:
             sample = self._encoding(baseline.sample, baseline.sample_rows)
-            self._joint = JointDetector(ALL, JointReference.of_columns(self._encoding.names, sample), settings)
+            self._joint = JointDetector(ALL, JointReference.of_columns(self._encoding.names, sample), joint)
         for name in wanted:
             dimension = baseline.bins[name].dimension
             reference = vectors(baseline.sample[name], dimension)
             if len(reference) >= _FEWEST_ROWS:
-                detector = JointDetector(name, JointReference.of_vectors(name, reference), settings)
+                detector = JointDetector(name, JointReference.of_vectors(name, reference), joint)
                 self._vectors.append(_Vector(name, dimension, detector))
 
     @property

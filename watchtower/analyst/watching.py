@@ -59,8 +59,7 @@ class Watch:
         self._detection = self._detection_settings()
         self._references: dict[int, Reference] = {}
         self.panel = Panel(self._reference(0), self._detection)
-        between = self._detection.windows_between_false_alarms
-        self.together = Together(baseline, between, 1 - _SHARE_OF_COLUMNS, self._settings.tolerance)
+        self.together = Together(baseline, msgspec.structs.replace(self._detection, share=1 - _SHARE_OF_COLUMNS))
         self._kept_columns = self.together.columns
         self.windows_seen = 0
         self.last, self.effects, self.found = None, {}, []
@@ -74,7 +73,9 @@ class Watch:
             return
         window = self._windows.take(at_ns, len(columns[0]))
         if window is not None:
-            window.update(names, columns, self._kept_columns)
+            ignored = self._settings.ignore
+            seen = [pair for pair in zip(names, columns, strict=True) if pair[0] not in ignored]
+            window.update([name for name, _ in seen], [cells for _, cells in seen], self._kept_columns)
 
     def judge(self) -> int:
         """Judge the windows that are complete; gives how many."""

@@ -63,11 +63,20 @@ def effects_of(reference: Profile, window: Profile) -> Effects:
 def effects_of_table(reference: Profiles, window: Profiles) -> dict[str, Effects]:
     """Of every column, and every part of one, that both have with bins."""
     known = dict(reference.flat())
-    return {
+    found = {
         name: effects_of(known[name], profile)
         for name, profile in window.flat()
         if name in known and profile.bins and known[name].bins
     }
+    for name in found.keys() & window.columns.keys():
+        before, now = (_lacking(table.columns[name], table.rows) for table in (reference, window))
+        found[name] = msgspec.structs.replace(found[name], missing=now, missing_change=now - before)
+    return found
+
+
+def _lacking(profile: Profile, rows: int) -> float:
+    """The share of a table's rows without a value: null, or not sent at all."""
+    return (profile.absent + rows - profile.count) / max(rows, 1)
 
 
 def _of_numbers(reference: Profile, window: Profile) -> Mapping[str, float | None]:

@@ -208,7 +208,7 @@ class Profile:
 
     def _differs_in_length(self, other: "Profile") -> bool:
         mine, theirs = self.vectors, other.vectors
-        return bool(mine.dimension and theirs.dimension and mine.dimension != theirs.dimension)
+        return bool(mine.count and theirs.count) and mine.dimension != theirs.dimension
 
     def _merge_as_unfit(self, other: "Profile") -> None:
         """Without a baseline a window takes the length that it saw first; the other's vectors are odd here."""

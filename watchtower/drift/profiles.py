@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from watchtower.drift.bins import Bins, Counts
 from watchtower.drift.profile import Profile, ProfileState
@@ -86,8 +87,15 @@ class Profiles:
             yield from ((f"{name}.{part}", of_part) for part, of_part in profile.parts.items())
 
     def counts(self) -> dict[str, Counts]:
-        """The rows in each slot of the bins, of every profile that has bins."""
-        return {name: profile.counts for name, profile in self.flat() if profile.bins}
+        """The rows in each slot of the bins, of every profile that has bins. A row without the column lacks it, too."""
+        found = {name: profile.counts for name, profile in self.flat() if profile.bins}
+        for name, bins in self._bins.items():
+            profile = self.columns.get(name)
+            if unsent := self.rows - (profile.count if profile else 0):
+                counts = found[name].copy() if name in found else np.zeros(bins.size, np.int64)
+                counts[-1] += unsent  # the slot of what is missing
+                found[name] = counts
+        return found
 
     def state(self) -> bytes:
         columns = {name: profile.kept() for name, profile in self.columns.items()}

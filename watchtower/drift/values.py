@@ -208,13 +208,13 @@ class Values:
     def _of_vectors(cls, cells: Sequence[object], types: set[type], missing: int) -> Self:
         lists = cells if types == {list} else [cell for cell in cells if type(cell) is list]
         odd = _odd(cells, {list}, types)
-        length = len(lists[0]) if lists else 0  # type: ignore[arg-type]
+        length = next((len(cell) for cell in lists if cell), 0)  # type: ignore[arg-type]  # an empty one is no vector
         try:
             vectors = np.array(lists, np.float64).reshape(len(lists), length)
         except (ValueError, TypeError, OverflowError):
             rows = [row for cell in lists if (row := _vector(cell, length)) is not None]
             vectors = np.array(rows, np.float64).reshape(len(rows), length)
-        vectors = vectors[np.isfinite(vectors).all(axis=1)]
+        vectors = vectors[np.isfinite(vectors).all(axis=1)] if length else vectors[:0]
         if unfit := len(lists) - len(vectors):
             odd[UNFIT_VECTOR] = unfit
         return cls(Kind.VECTOR, len(cells), vectors=vectors, missing=missing, odd=odd)
