@@ -87,3 +87,17 @@ def test_a_vector_of_another_length_is_a_row_without_numbers() -> None:
 
     assert found[0].tolist() == [0.25, 0.75]
     assert np.isnan(found[1:]).all()
+
+
+def test_three_classes_with_one_score_are_not_estimated() -> None:
+    settings = PerformanceSettings(score="p", classes=("a", "b", "c"), score_of="predicted")
+    reading = decide(Choice("out.class", "out.p", None), rows(("a", "a"), ("b", "a"), score=0.7), settings)
+
+    assert not reading.has_estimates
+
+
+def test_many_classes_by_number_are_no_counts() -> None:
+    many = [(number, str(number)) for number in range(50)]
+    reading = decide(VECTOR, rows(*many, vector=[0.02] * 50), PerformanceSettings())
+
+    assert (reading.task, reading.why) == (Task.CLASSIFICATION, "predictions are the likeliest class")

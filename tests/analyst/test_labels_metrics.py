@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from label_stage import LabelStage, answered, series, shadowed, values
+from label_stage import LabelStage, answered, counts, series, shadowed, values
 from recording import primary
 from sklearn import metrics  # type: ignore[import-untyped]
 
@@ -218,3 +218,14 @@ def test_without_the_configured_column_labels_are_joined_and_not_measured(tmp_pa
     shown = stage.measure([answered(1, 0.9)])
 
     assert (shown["joined"], shown["task"], shown["coverage"]) == (1, None, 1)
+
+
+def test_a_shadow_that_answers_one_number_beside_probabilities_ends_no_analyst(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    exchanges = [answered(number, [0.2, 0.8]) for number in range(5)]
+    exchanges += [shadowed(number, 0.8) for number in range(5)]
+    stage.label(dict.fromkeys(range(5), 1))
+
+    shown = stage.measure(exchanges)
+
+    assert counts(shown)["joined"] == 5

@@ -191,3 +191,30 @@ def test_what_is_merged_equals_the_whole_and_so_does_what_is_restored() -> None:
     restored.merge(other)
 
     assert restored.estimated([calibration]) == estimated(predicted, scores, calibration)
+
+
+@pytest.mark.parametrize("present", [3, 6, 9])
+def test_classes_that_are_not_in_the_traffic_make_no_disagreement(present: int) -> None:
+    random, names = np.random.default_rng(present), [str(number) for number in range(10)]
+
+    def of_ten(rows: int, classes: int) -> tuple[list[str], list[str], NDArray[np.float64]]:
+        likely = random.normal(size=(rows, 10))
+        likely[np.arange(rows), random.choice(classes, rows)] += 8
+        shares = np.exp(likely) / np.exp(likely).sum(axis=1, keepdims=True)
+        labels = [str(random.choice(10, p=share)) for share in shares]
+        return labels, [str(number) for number in shares.argmax(axis=1)], shares
+
+    first = Classification(classes=names)
+    labels, predicted, shares = of_ten(1000, 10)
+    first.update(labels, predicted, None, shares)
+    calibrations = [fit(*counts) for counts in first.scores_by_class]
+    wrong = 0
+    for _ in range(10):
+        labels, predicted, shares = of_ten(500, present)
+        real, cbpe = Classification(classes=names, alpha=0.02), Cbpe(classes=names, alpha=0.02)
+        real.update(labels, predicted, None, shares)
+        cbpe.update(predicted, shares)
+        told = cbpe.estimated(calibrations, real.confusion.names)
+        wrong += sum(disagrees(getattr(told, name), getattr(real, name)) for name in ("precision", "recall", "f1"))
+
+    assert wrong <= 2  # of 30

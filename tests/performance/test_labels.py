@@ -132,3 +132,10 @@ def test_any_bytes_are_labels_or_faults(body: bytes) -> None:
     parsed = parse_json(body, NOW)
 
     assert parsed.labels == [] or parsed.errors == []
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T00:00:00Z", "2263-01-01", 9_300_000_000, "1e300"])
+def test_a_time_that_nanoseconds_cannot_hold_is_told(time: object) -> None:
+    found = parse_json(msgspec.json.encode({"request_id": "a", "value": 1, "time": time}), NOW)
+
+    assert (told(found), found.labels) == ([(1, "bad_time")], [])

@@ -138,3 +138,11 @@ def test_what_is_restored_goes_on_as_if_it_had_never_stopped() -> None:
     for found in (kept, restored):
         found.update(labels[200:], predicted[200:])
     assert restored.state() == kept.state()
+
+
+@pytest.mark.parametrize("wild", [1e78, 1e100, 1e200, -1e150])
+def test_one_wild_prediction_ends_nothing(wild: float) -> None:
+    found = Regression()
+    found.update([1.0, 2.0, 3.0, 4.0], [1.1, 2.1, wild, 3.9])
+
+    assert found.r2.low is None

@@ -142,7 +142,8 @@ class Estimating:
             self._close(now_ns)
 
     def _close(self, now_ns: int) -> None:
-        estimated, real = self._block.estimated(self.calibrations), self._block_real
+        real = self._block_real
+        estimated = self._block.estimated(self.calibrations, frozenset(real.confusion.names))
         told = {metric: getattr(estimated, metric) for metric in METRICS}
         found = {metric: getattr(real, metric) for metric in METRICS}
         for metric, error in self.errors.items():

@@ -92,7 +92,7 @@ class Reading(msgspec.Struct, frozen=True):
         """Whether there is a score for each class that could be right, so that one can tell without labels."""
         if self.task is Task.REGRESSION:
             return False
-        has_one = self.is_share or self.columns.score is not None
+        has_one = (self.is_share or self.columns.score is not None) and len(self.classes) <= 2
         return self.columns.vector is not None or (has_one and self.is_binary)
 
     def answers(self, predicted: Sequence[Any], scores: Sequence[Any], vectors: Sequence[Any]) -> Answers:
@@ -141,6 +141,8 @@ def joined(chosen: Choice | None, label: Label, row: Row, segments: tuple[str, .
     vector = row.cells.get(chosen.vector or "")
     if isinstance(score, list):  # a configured score may turn out to be one for each class
         score, vector = None, score
+    if not isinstance(vector, list):  # another model's answer to the same question: one number, say
+        vector = None
     return Joined(row.who, row.role, label, row.started_ns, predicted, score, vector, segments)
 
 
@@ -159,6 +161,10 @@ def choose(columns: Sequence[str], settings: PerformanceSettings) -> Choice | No
 def decide(columns: Choice, rows: Sequence[Joined], settings: PerformanceSettings) -> Reading:
     labels, predicted = [row.label.value for row in rows], [row.predicted for row in rows]
     decision = decide_task(labels, predicted, settings.task)
+    if settings.task is Task.AUTO and (columns.is_derived or settings.classes):
+        # A hundred classes by number look like counts, where nobody says that they are classes.
+        why = "predictions are the likeliest class" if columns.is_derived else "classes are configured"
+        decision = decide_task(labels, predicted, Task.CLASSIFICATION)._replace(why=why)
     if decision.task is Task.REGRESSION:
         return Reading(Task.REGRESSION, decision.why, columns)
     columns = _probabilities(columns, rows)

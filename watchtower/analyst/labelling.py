@@ -21,7 +21,7 @@ from watchtower.analyst.frames import Frame
 from watchtower.analyst.label_join import Joined, Row
 from watchtower.analyst.label_rows import label_columns
 from watchtower.analyst.measuring import Measuring
-from watchtower.clock import SECOND, Clock
+from watchtower.clock import SECOND, Clock, patient
 from watchtower.performance.labels import Label
 from watchtower.performance.pending import PendingLabels
 from watchtower.record import Role
@@ -62,6 +62,7 @@ class Labelling:
         self._store = store
         self.measurings = measurings
         self._clock = clock
+        self._careful_ns = patient(clock)
         self._settle_ns = round(settle_s * SECOND)
         self._period_ns = round(max((one.settings.label_period for one in measurings.values()), default=1.0) * SECOND)
         limit = max((one.settings.max_waiting for one in measurings.values()), default=1)
@@ -104,7 +105,7 @@ class Labelling:
             return False
         before = self.unknown, self.taken
         if self._search is None and is_committed:
-            self._pending.expire(self._clock.wall_ns())
+            self._pending.expire(self._careful_ns())
             self._search = self._begun(seen_ns)
             self._forget(began_ns)
         if self._search is not None:
@@ -202,7 +203,10 @@ class Labelling:
                 joined.setdefault(endpoint, []).append((label, list(each.values())))
         self.taken = search.taken
         for endpoint, labels in joined.items():
-            self._join(endpoint, labels, search.labelled, now_ns)
+            try:
+                self._join(endpoint, labels, search.labelled, now_ns)
+            except Exception:  # ours: every start would meet these labels again, and end at them
+                logger.exception("labels could not be joined", extra={"endpoint": endpoint, "labels": len(labels)})
 
     def _join(
         self, endpoint: str, labels: Iterable[tuple[Label, list[Row]]], labelled: set[tuple[str, RowKey]], now_ns: int
@@ -232,7 +236,7 @@ class Labelling:
     def _forget(self, now_ns: int) -> None:
         if now_ns - self._forgot_ns >= _FORGET_EVERY_NS:
             self._forgot_ns = now_ns
-            self._store.state.labels.forget(self._clock.wall_ns() - self._period_ns, self._store.state.labels_taken)
+            self._store.state.labels.forget(self._careful_ns() - self._period_ns, self._store.state.labels_taken)
 
 
 def _take_rows(search: Search, found: Found, since_ns: int) -> set[RowKey]:

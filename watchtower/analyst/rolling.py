@@ -37,7 +37,8 @@ class Rolling(Generic[T]):
         if self._began_ns is None:
             self._began_ns = now_ns
         if now_ns - self._began_ns >= self._span_ns:
-            self._older, self._older_began_ns = self._newer, self._began_ns
+            is_lately = now_ns - self._began_ns < 2 * self._span_ns
+            self._older, self._older_began_ns = (self._newer, self._began_ns) if is_lately else (None, None)
             self._newer, self._began_ns = self._made(), now_ns
         self._whole = self._told = None
         return self._newer

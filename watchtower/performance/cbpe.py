@@ -1,5 +1,5 @@
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple, Self
 
 import msgspec
@@ -17,6 +17,7 @@ Values = Sequence[object] | NDArray[np.generic]
 Scores = NDArray[np.float64]
 
 VERSION: Final = 1
+_ONCE: Final = 0.5  # row: less than that is to be expected of a class that is not there
 
 
 class Estimated(NamedTuple):
@@ -88,9 +89,21 @@ class Cbpe:
         self.rows += other.rows
         self.unusable += other.unusable
 
-    def estimated(self, calibrations: Sequence[Calibration]) -> Estimated:
-        """By one calibration for each class, or the positive class's."""
+    def estimated(self, calibrations: Sequence[Calibration], met: Collection[str] | None = None) -> Estimated:
+        """By one calibration for each class, or the positive class's.
+
+        Macro means are over the classes that were `met`, as those of labelled rows are: a class that is not in the
+        traffic would count as 0 here, and not there. Who does not know them leaves out what is neither predicted nor
+        to be expected once.
+        """
         pairs = list(zip(self._counts.astype(np.float64), calibrations, strict=True))
+        macro = pairs
+        if len(pairs) > 1:
+            if met is None:
+                is_met = [counts[1].sum() > 0 or (counts @ one.shares).sum() >= _ONCE for counts, one in pairs]
+            else:
+                is_met = [name in met for name in self.classes]
+            macro = [pair for pair, is_one in zip(pairs, is_met, strict=True) if is_one]
         if len(pairs) == 1:
             accuracy = [_accuracy(*pairs[0])]
         else:
@@ -99,9 +112,9 @@ class Cbpe:
         return Estimated(
             min((calibration.method for calibration in calibrations), key=("none", "platt", "isotonic").index),
             self._estimate(accuracy, 1, calibrations),
-            self._estimate([_precision(*pair) for pair in pairs], len(pairs), calibrations),
-            self._estimate([_recall(*pair) for pair in pairs], len(pairs), calibrations),
-            self._estimate([_f1(*pair) for pair in pairs], len(pairs), calibrations),
+            self._estimate([_precision(*pair) for pair in macro], len(macro), calibrations),
+            self._estimate([_recall(*pair) for pair in macro], len(macro), calibrations),
+            self._estimate([_f1(*pair) for pair in macro], len(macro), calibrations),
             self._estimate([_area(*pair) for pair in pairs], len(pairs), calibrations),
         )
 

@@ -24,7 +24,7 @@ LONGEST_TEXT: Final = 1024
 MOST_ROWS: Final = 1 << 31
 _LONGEST_ROW: Final = 32
 MOST_ERRORS: Final = 100  # told one by one; the others are in the counts
-_LATEST: Final = 32_503_680_000  # the year 3000: a larger number is of milliseconds
+_LATEST: Final = 9_223_372_036  # in 2262 nanoseconds end; a larger number is of milliseconds
 
 Value = bool | int | float | str
 
@@ -194,7 +194,7 @@ def _time(given: object, name: str, now_ns: int) -> int:
         # Through whole microseconds: a float of seconds would lose the last digits.
         past = zoned - datetime.fromtimestamp(0, UTC)
         at_ns = ((past.days * 86400 + past.seconds) * 1_000_000 + past.microseconds) * 1000
-        if at_ns >= 0:
+        if 0 <= at_ns <= _LATEST * SECOND:
             return at_ns
     elif isinstance(moment, int | float) and not isinstance(moment, bool) and 0 <= moment <= _LATEST:
         return round(moment * SECOND)

@@ -114,12 +114,14 @@ class Regression:
         if self._centre is None or count < 2 or not (0 < spread < math.inf) or not math.isfinite(self._square.mean):
             return unknown(count, self.alpha)
         variance, mean_square = spread / count, self._square.mean
-        value = 1 - mean_square / variance
+        slope = mean_square / variance
+        if not math.isfinite(slope):
+            return unknown(count, self.alpha)
+        value = 1 - slope
         with np.errstate(over="ignore", invalid="ignore"):
             moments = recentred(self._powers, self._centre - self._label.mean) / count
-        slope = mean_square / variance
-        # The mean square of (slope·d² - e²), whose own mean is nothing: e² has the mean m, d² has v, and slope·v = m.
-        moved = moments[2, 0] - 2 * slope * moments[1, 2] + slope**2 * moments[0, 4]
+            # The mean square of (slope·d² - e²), whose own mean is nothing: e² has the mean m, d² has v, and slope·v = m.
+            moved = moments[2, 0] - 2 * slope * moments[1, 2] + slope * slope * moments[0, 4]
         if not math.isfinite(moved):
             return Estimate(value, None, None, count, self.alpha)
         half = normal_quantile(self.alpha) * math.sqrt(max(moved, 0.0) / count) / variance
