@@ -16,7 +16,7 @@ from watchtower.analyst.endpoint import EndpointAnalysis, EndpointParts
 from watchtower.analyst.labelling import Labelling
 from watchtower.analyst.measuring import Measuring
 from watchtower.analyst.watching import Watch
-from watchtower.clock import Clock
+from watchtower.clock import Clock, patient
 from watchtower.config.model import Config, EndpointConfig
 from watchtower.report_keeper import alarm_pages
 from watchtower.store.fault import StoreError
@@ -48,6 +48,8 @@ def assembled(
 ) -> Iterator[Analyst]:
     """`journal`: a recorded one, read from its beginning and left as it is; else the sidecar's own, which is followed."""
     with Store(data_dir, config.store) as store, store_kept(store.housekeeper(), clock, observer):
+        if store.strangers:
+            logger.info("what a crash left before its commit is removed", extra={"files": len(store.strangers)})
         labels = Labelling(
             store, {one.name: Measuring(one.performance) for one in config.endpoints}, clock, _settle_s(config)
         )
@@ -72,11 +74,12 @@ def assembled(
 def store_kept(housekeeper: Housekeeper, clock: Clock, observer: AssemblyObserver) -> Iterator[None]:
     """Removes what is too old or too much, and merges small files, in a thread beside what writes them."""
     over = Event()
+    now_ns = patient(clock)
 
     def work() -> None:
         while not over.wait(KEEP_HOUSE_S):
             try:
-                while not (step := housekeeper.step(clock.wall_ns())).is_done and not over.is_set():
+                while not (step := housekeeper.step(now_ns())).is_done and not over.is_set():
                     pass
                 observer.store_size(step.size)
             except StoreError as error:

@@ -80,3 +80,24 @@ def test_records_that_meet_a_defect_are_kept_all_the_same(tmp_path: Path) -> Non
     read_by(Defective(fails_at_batches=True), stage)
 
     assert stage.query("select count(*) as n from exchanges") == [{"n": 10}]
+
+
+class Restless(Defective):
+    """Fails when nothing is to be read, and when it is asked what it knows."""
+
+    def take(self, entry: Entry) -> Read:
+        return Read(entry.exchange, entry.stream, entry.position, 0, None, None)
+
+    def idle(self, now_ns: int) -> bool:
+        raise ZeroDivisionError
+
+    def documents(self, now_ns: int) -> Mapping[str, bytes]:
+        raise ZeroDivisionError
+
+
+def test_neither_idle_time_nor_what_is_shown_ends_the_analyst(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.record([exchange for number in range(3) for exchange in pair(number)])
+    read_by(Restless(), stage)
+
+    assert stage.query("SELECT count(*) AS n FROM exchanges") == [{"n": 6}]

@@ -16,6 +16,7 @@ def main() -> None:
     if mood == "fails at start":
         sys.exit(3)
     if mood == "begins anew":
+        os.write(plan["ready_fd"], b"x")
         sys.exit(os.EX_TEMPFAIL)
     wake_read, wake_write = os.pipe()
     for number in (signal.SIGTERM, signal.SIGUSR1):

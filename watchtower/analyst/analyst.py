@@ -122,6 +122,11 @@ class Analyst:
         """Places in the journal that could not be read, by fault."""
         return {str(fault): count for fault, count in self._reader.counts.faults.items()}
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the store could not be written, the last time."""
+        return self._is_failing
+
     def step(self) -> int:
         """One batch, and a commit when it is time; gives how many exchanges were read."""
         if self._is_failing and not self.commit():
@@ -130,7 +135,7 @@ class Analyst:
         entries = self._next_batch()
         if entries:
             self._analyse(entries)
-        elif sum(part.idle(self._clock.wall_ns()) for part in self._parts.values()):
+        elif sum(self._has_idled(part) for part in self._parts.values()):
             self._is_dirty = True
         now_ns = self._clock.monotonic_ns()
         self._tell_lag()
@@ -149,7 +154,7 @@ class Analyst:
             documents: dict[str, bytes | None] = {}
             for part in self._parts.values():
                 blobs |= part.before_commit(wall_ns)
-                documents |= part.documents(wall_ns)
+                documents |= self._shown(part, wall_ns)
             self._store.commit(
                 offsets={**self._elsewhere, **positions},
                 blobs=blobs,
@@ -230,6 +235,21 @@ class Analyst:
             else:
                 self._strangers[endpoint] += count
 
+    def _has_idled(self, part: Part) -> bool:
+        try:
+            return part.idle(self._clock.wall_ns())
+        except Exception as error:  # noqa: BLE001  ours, as below
+            self._note_defect("what time has ended could not be worked on", error)
+            return True  # part of it may have been
+
+    def _shown(self, part: Part, wall_ns: int) -> Mapping[str, bytes]:
+        """What was shown before stands where nothing new can be."""
+        try:
+            return part.documents(wall_ns)
+        except Exception as error:  # noqa: BLE001  ours, as below
+            self._note_defect("what is known could not be shown", error)
+            return {}
+
     def _taken(self, part: Part, entry: Entry) -> Read | None:
         try:
             return part.take(entry)
@@ -251,6 +271,9 @@ class Analyst:
             found = self._labels.look(seen_ns, is_committed=not self._is_dirty, is_last=is_last)
         except StoreError as error:
             self._fail(error)
+            return False
+        except Exception as error:  # noqa: BLE001  ours, as above
+            self._note_defect("labels could not be looked up", error)
             return False
         self._is_dirty |= found
         return found
@@ -317,5 +340,8 @@ def run_to_the_end(analyst: Analyst, progress: Callable[[int], None] = no_progre
     while read := analyst.step():
         total += read
         progress(total)
-    analyst.finish()
+    if analyst.is_failing:  # there may be more: the next run goes on where the last commit was
+        analyst.close()
+    else:
+        analyst.finish()
     return total
