@@ -1,5 +1,7 @@
 """Labels of unknown requests as a timetable: what waits, what is found, what was in vain."""
 
+from time import process_time
+
 from watchtower.performance.labels import Label
 from watchtower.performance.pending import PendingLabels
 
@@ -59,3 +61,13 @@ def test_what_is_restored_waits_as_long_as_it_would_have() -> None:
     restored.restore(waiting(label(b"a"), label(b"b")).state())
 
     assert [restored.expire(100), len(restored)] == [1, 1]
+
+
+def test_many_that_end_at_once_are_quickly_gone() -> None:
+    waiting = PendingLabels(period_ns=10, limit=100_000)
+    for number in range(100_000):
+        waiting.wait(Label(b"%d" % number, 0, 1, 0), 0)
+    begun = process_time()
+
+    assert waiting.expire(10) == 100_000
+    assert process_time() - begun < 2  # a tenth of that; with a dict it was ten seconds

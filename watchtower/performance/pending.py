@@ -1,3 +1,4 @@
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
@@ -18,14 +19,15 @@ class PendingState(msgspec.Struct, frozen=True, array_like=True):
 class PendingLabels:
     """Labels whose request is not known: kept until their period ends or it comes, then counted or joined.
 
-    The oldest arrive first and leave first, so a dict in order of arrival is the queue. In memory, so bounded in number:
+    The oldest arrive first and leave first, so a mapping in order of arrival is the queue. In memory, so bounded in number:
     beyond `limit` the oldest is dropped and counted. A label that comes twice waits once, as the one of the later time.
     """
 
     def __init__(self, *, period_ns: int, limit: int) -> None:
         self._period_ns = period_ns
         self._limit = limit
-        self._waiting: dict[bytes, dict[int, tuple[int, Label]]] = {}  # by request id and row; with when it came
+        # By request id and row; with when it came. A plain dict finds its first key behind all that were removed.
+        self._waiting: OrderedDict[bytes, dict[int, tuple[int, Label]]] = OrderedDict()
         self._count = 0
         self.expired = 0
         self.dropped = 0
@@ -65,7 +67,7 @@ class PendingLabels:
         return self.expired - before
 
     def _leave_first(self) -> int:
-        rows = self._waiting.pop(next(iter(self._waiting)))
+        _, rows = self._waiting.popitem(last=False)
         self._count -= len(rows)
         return len(rows)
 
@@ -75,7 +77,7 @@ class PendingLabels:
 
     def restore(self, data: bytes) -> None:
         kept = read_version(data, VERSION, PendingState)
-        self._waiting, self._count = {}, 0
+        self._waiting, self._count = OrderedDict(), 0
         for came_ns, label in kept.labels:
             self.wait(label, came_ns)
         self.expired, self.dropped = kept.expired, kept.dropped
