@@ -229,3 +229,17 @@ def test_a_shadow_that_answers_one_number_beside_probabilities_ends_no_analyst(t
     shown = stage.measure(exchanges)
 
     assert counts(shown)["joined"] == 5
+
+
+@pytest.mark.parametrize("at", [0, ROWS - 1], ids=["before the task is decided", "behind it"])
+def test_a_label_that_is_neither_of_two_classes_is_counted_and_left_out(tmp_path: Path, at: int) -> None:
+    stage = LabelStage(tmp_path)
+    scores, labels = scored()
+    stage.label({number: "NA" if number == at else label for number, label in enumerate(labels)})
+
+    shown = stage.measure([answered(number, score) for number, score in enumerate(scores)])
+
+    rest = [number for number in range(ROWS) if number != at]
+    expected = metrics.roc_auc_score([labels[number] for number in rest], [scores[number] for number in rest])
+    assert values(shown)["roc_auc"] == pytest.approx(expected, abs=0.01)
+    assert counts(shown)["joined"] == ROWS

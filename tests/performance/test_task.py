@@ -34,3 +34,10 @@ def test_what_is_configured_is_not_doubted() -> None:
 
 def test_why_is_said() -> None:
     assert decide_task([1, 0], [1, 0]).why == "2 different whole numbers, at most 20"
+
+
+def test_a_few_labels_that_are_neither_make_no_regression() -> None:
+    labels: list[object] = [0, 1] * 50 + ["NA"]
+
+    assert decide_task(labels, [0.25] * 101).is_score
+    assert not decide_task([0, 1, "NA"], [0.25] * 3).is_score

@@ -106,9 +106,18 @@ class Reading(msgspec.Struct, frozen=True):
             return Answers(self._likeliest(found) if self.columns.is_derived else predicted, None, found)
         return Answers(predicted, numbers(scores) if self.columns.score is not None else None)
 
-    def _cut(self, shares: Numbers) -> list[str | None]:
+    def label(self, value: object) -> object:
+        """None where a share is of neither class: it would turn two classes into three."""
+        return None if self.is_share and class_name(value) not in self._two else value
+
+    @property
+    def _two(self) -> tuple[str, str]:
+        """The class that a large share speaks for, and the other."""
         yes = self.positive or "1"
-        no = next((name for name in (*self.classes, "0", "1") if name != yes), "0")
+        return yes, next((name for name in (*self.classes, "0", "1") if name != yes), "0")
+
+    def _cut(self, shares: Numbers) -> list[str | None]:
+        yes, no = self._two
         names = np.where(shares >= self.threshold, yes, no).astype(object)
         names[np.isnan(shares)] = None
         found: list[str | None] = names.tolist()

@@ -9,6 +9,7 @@ from watchtower.performance.settings import Task
 
 # More different whole numbers than this are counts, not classes; NannyML and Evidently draw lines nearby (20 and 5).
 MOST_CLASSES: Final = 20
+MOSTLY: Final = 0.95  # of the labels: one "NA" of a CSV file makes no regression
 
 
 class TaskDecision(NamedTuple):
@@ -24,8 +25,8 @@ def decide_task(labels: Sequence[object], predicted: Sequence[object], configure
     and only the configuration can say otherwise.
     """
     label_numbers, answers = numbers(labels), numbers(predicted)
-    names = {name for value in labels if (name := class_name(value)) is not None}
-    is_share = _are_shares(answers) and names <= {"0", "1"}
+    names = [name for value in labels if (name := class_name(value)) is not None]
+    is_share = _are_shares(answers) and names.count("0") + names.count("1") >= MOSTLY * len(names)
     if configured is not Task.AUTO:
         return TaskDecision(configured, configured is Task.CLASSIFICATION and is_share, "configured")
     if is_share:
