@@ -1,4 +1,4 @@
-from watchtower.clock import DOUBT_NS, SECOND, PatientClock
+from watchtower.clock import DOUBT_NS, SECOND, ManualClock, PatientClock, patient
 
 START = 1_700_000_000 * SECOND
 DAY = 86_400 * SECOND
@@ -38,3 +38,11 @@ def test_a_clock_that_is_slewed_is_followed() -> None:
     found = times(*((steady + steady // 1000, steady) for steady in range(HOUR, 100 * HOUR, HOUR)))
 
     assert found == [steady + steady // 1000 for steady in range(HOUR, 100 * HOUR, HOUR)]
+
+
+def test_it_believes_the_clock_of_when_it_is_made_and_not_of_the_first_question() -> None:
+    clock = ManualClock()
+    careful_ns = patient(clock.clock())
+    clock.epoch_ns += 8 * DAY
+
+    assert careful_ns() == clock.wall_ns() - 8 * DAY

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from watchtower import analyst_plan, worker_plan
 from watchtower.address import Address, parse_address
-from watchtower.clock import PatientClock
+from watchtower.clock import Clock, patient
 from watchtower.config.model import Config, EndpointConfig, encode
 from watchtower.control import logs
 from watchtower.control.admin import AdminParts, admin_app, bind_admin, start_admin
@@ -72,7 +72,7 @@ class _Sidecar:
         self._analyst = AnalystKeeper(_command("watchtower.analyst_main"), self._cells, self._bury, self._tasks)
         self._supervisor = Supervisor(self._plan(config), lambda: self._plan(self._fresh()), workshop)
         self._census = Census(self._cells)
-        self._retention_clock = PatientClock()
+        self._careful_ns = patient(Clock(lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.time_ns))
         self._disk_bytes = self._cells.gauge(catalogue.JOURNAL_DISK_BYTES)
         self._died_with_worker = self._cells.counter(catalogue.JOURNAL_DROPPED, catalogue.WORKER_DIED)
         self._removed = self._cells.counters(catalogue.JOURNAL_REMOVED_SEGMENTS)
@@ -171,8 +171,7 @@ class _Sidecar:
 
     def _tend_journal(self) -> None:
         """In a thread of its own: these cells are counted by nobody else."""
-        now_ns = self._retention_clock.now_ns(time.time_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME))
-        swept = sweep(self._data_dir / "journal", self._config.capture, now_ns)
+        swept = sweep(self._data_dir / "journal", self._config.capture, self._careful_ns())
         self._disk_bytes.set(swept.size)
         for removed in swept.removed:
             self._removed[removed.removal.reason].inc()

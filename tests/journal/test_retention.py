@@ -9,7 +9,7 @@ from watchtower.clock import SECOND, ManualClock
 from watchtower.journal.offsets import Offsets, Position, save
 from watchtower.journal.reader import JournalReader
 from watchtower.journal.retention import RemovalReason, plan, sweep
-from watchtower.journal.segments import Segment, Stored, segments
+from watchtower.journal.segments import Segment, Stored, hold, segments
 from watchtower.journal.settings import CaptureSettings
 
 NOW = 10**18
@@ -153,6 +153,15 @@ def test_a_sweep_leaves_what_is_just_being_made(tmp_path: Path) -> None:
     path = tmp_path / ".w0-1.00000001.wtj.tmp"
     path.touch()
     sweep(tmp_path, CaptureSettings(), path.stat().st_mtime_ns)
+
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_sweep_leaves_what_a_writer_holds_whatever_the_clock_says(tmp_path: Path) -> None:
+    path = tmp_path / ".w0-1.00000001.wtj.tmp"
+    with path.open("wb") as file:
+        hold(file.fileno())
+        sweep(tmp_path, CaptureSettings(), path.stat().st_mtime_ns + 8 * 86_400 * SECOND)
 
     assert list(tmp_path.iterdir()) == [path]
 

@@ -6,6 +6,7 @@ not; their records are counted. Without any reader, age and size alone decide. A
 so the journal may be over its budget by one segment for each writer; writers end their segments by age, too.
 """
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Final
 from watchtower.clock import SECOND
 from watchtower.journal.format import Record
 from watchtower.journal.offsets import Offsets, Position, load_all
-from watchtower.journal.segments import TEMPORARY, Segment, Stored, scan, survey
+from watchtower.journal.segments import TEMPORARY, Segment, Stored, is_held, scan, survey
 from watchtower.journal.settings import CaptureSettings
 
 _LEFTOVER_NS: Final = 3600 * SECOND  # a temporary file lives for milliseconds, unless its process was killed
@@ -94,6 +95,7 @@ def _records(segment: Segment, offset: int) -> int:
 
 def _remove_leftovers(directory: Path, now_ns: int) -> None:
     for path in directory.glob(f".*{TEMPORARY}"):
-        with suppress(OSError):
-            if now_ns - path.stat().st_mtime_ns > _LEFTOVER_NS:
+        # A held one is a segment about to get its name: should a clock that is set make it look old, it must not go.
+        with suppress(OSError), path.open("rb") as file:
+            if now_ns - os.fstat(file.fileno()).st_mtime_ns > _LEFTOVER_NS and not is_held(file.fileno()):
                 path.unlink()

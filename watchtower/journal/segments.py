@@ -68,9 +68,12 @@ def survey(directory: Path) -> Iterator[Stored]:
 
 
 def hold(file: int) -> None:
-    """Marks an open segment as being written. A file system without locks only loses the mark."""
+    """Marks an open segment as being written. A file system without locks only loses the mark.
+
+    It waits for whoever asks `is_held` just now: a segment without the mark would be taken for one that has ended.
+    """
     with suppress(OSError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def is_held(file: int) -> bool:
