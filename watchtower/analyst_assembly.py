@@ -71,13 +71,15 @@ def assembled(
 
 
 @contextmanager
-def store_kept(housekeeper: Housekeeper, clock: Clock, observer: AssemblyObserver) -> Iterator[None]:
+def store_kept(
+    housekeeper: Housekeeper, clock: Clock, observer: AssemblyObserver, every_s: float = KEEP_HOUSE_S
+) -> Iterator[None]:
     """Removes what is too old or too much, and merges small files, in a thread beside what writes them."""
     over = Event()
     now_ns = patient(clock)
 
     def work() -> None:
-        while not over.wait(KEEP_HOUSE_S):
+        while not over.wait(every_s):
             try:
                 while not (step := housekeeper.step(now_ns())).is_done and not over.is_set():
                     pass

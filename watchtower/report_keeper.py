@@ -110,7 +110,7 @@ def alarm_pages(data_dir: Path, endpoint: str) -> Callable[[float], str | None]:
 
 
 @contextmanager
-def reports_kept(keeper: ReportKeeper, clock: Clock, *, can_draw: bool) -> Iterator[None]:
+def reports_kept(keeper: ReportKeeper, clock: Clock, *, can_draw: bool, every_s: float = LOOK_S) -> Iterator[None]:
     """In a thread beside the analyst. Where Evidently is not installed nobody is asked for reports."""
     if not can_draw:
         logger.info(
@@ -122,7 +122,7 @@ def reports_kept(keeper: ReportKeeper, clock: Clock, *, can_draw: bool) -> Itera
     careful_ns = patient(clock)
 
     def work() -> None:
-        while not keeper.over.wait(LOOK_S):
+        while not keeper.over.wait(every_s):
             try:
                 keeper.look(clock.wall_ns() / SECOND, careful_ns() / SECOND)
             except StoreError as error:

@@ -181,6 +181,19 @@ def test_a_label_without_a_row_is_counted_in_the_life_in_which_its_period_ends(t
     assert stage.totals().value(catalogue.LABELS, result="unknown") == 1
 
 
+def test_a_clock_that_is_set_ahead_ends_no_labels_period(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"performance": {"label_period": "1d"}})
+    stage.label({1: 1})
+    with stage.measured() as analyst:
+        stage.clock.epoch_ns += 365 * DAY * SECOND
+        stage.clock.advance(3600)
+        settle(analyst)
+
+    assert counts(stage.performance()) == {"joined": 0, "changed": 0, "unknown": 0, "waiting": 1}
+    with State(stage.data_dir) as state:
+        assert state.labels.size == 1
+
+
 def test_a_row_that_is_older_than_the_label_period_takes_no_label(tmp_path: Path) -> None:
     stage = LabelStage(tmp_path, {"performance": {"label_period": "1d"}})
     stage.measure([answered(1, 0.9)])

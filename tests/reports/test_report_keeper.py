@@ -8,10 +8,12 @@ from threading import enumerate as enumerate_threads
 import msgspec
 import pytest
 
+from sidecar import until
 from watchtower.analyst.documents import DRIFT, AlarmView, DriftView, key
-from watchtower.clock import SECOND, Clock
+from watchtower.clock import SECOND, Clock, ManualClock
 from watchtower.drift.baseline import build
 from watchtower.report_keeper import ReportKeeper, alarm_pages, reports_kept
+from watchtower.reports.folder import Occasion, path_of
 from watchtower.reports.settings import ReportSettings
 from watchtower.store.schemas import TableName
 from watchtower.store.settings import StoreSettings
@@ -132,6 +134,19 @@ def test_the_thread_ends_with_the_analyst(tmp_path: Path) -> None:
         during = [thread.name for thread in enumerate_threads()]
 
     assert ("reports" in during, "reports" in [thread.name for thread in enumerate_threads()]) == (True, False)
+
+
+def test_a_clock_that_is_set_ahead_removes_no_page(tmp_path: Path) -> None:
+    old, young = (path_of(tmp_path, "churn", NOON - age * DAY, Occasion.SCHEDULE) for age in (31, 1))
+    young.parent.mkdir(parents=True)
+    young.touch()
+    clock = ManualClock(epoch_ns=round(NOON * SECOND))
+    with reports_kept(keeper(tmp_path, Counter()), clock.clock(), can_draw=True, every_s=0.01):
+        clock.epoch_ns += round(365 * DAY * SECOND)
+        old.touch()
+        assert until(lambda: not old.exists())  # somebody has looked since
+
+    assert young.exists()
 
 
 @pytest.mark.slow

@@ -49,7 +49,16 @@ def main(args: argparse.Namespace) -> int:
         if progress:
             progress.clear()
     taken = time.monotonic() - begun
-    if args.json:
+    show(told, exchanges, taken, is_json=args.json)
+    if exchanges and exchanges == sum(told.strangers.values()):
+        names = ", ".join(map(printable, told.strangers))
+        mistake = f"{args.source}: only of {names}, which {args.config} does not configure; they count as read in {data_dir}"
+        raise ConfigError([mistake])
+    return 0 if told.error is None else 1
+
+
+def show(told: "Told", exchanges: int, taken: float, *, is_json: bool) -> None:
+    if is_json:
         found.print_json(
             {
                 "exchanges": exchanges,
@@ -58,14 +67,13 @@ def main(args: argparse.Namespace) -> int:
                 "not_configured": dict(told.strangers),
             }
         )
-        return 0 if told.error is None else 1
+        return
     rate = exchanges / taken if taken else 0.0
     sys.stdout.write(f"{exchanges:,} exchanges in {taken:.1f} s, {rate:,.0f} a second\n")
     found.print_lines([f"  not readable, {fault}: {count:,} places" for fault, count in told.damage.items()])
     found.print_lines(
         [f"  not configured, {printable(name)}: {count:,} exchanges" for name, count in told.strangers.items()]
     )
-    return 0 if told.error is None else 1
 
 
 class Progress:

@@ -1,0 +1,32 @@
+import numpy as np
+
+from watchtower.analyst.together import Together
+from watchtower.drift.baseline import build
+from watchtower.drift.reference import DetectionSettings
+
+COLUMNS = ("in.age", "in.income")
+
+
+def rows(number: int, correlation: float, seed: int) -> list[list[float]]:
+    """Two columns whose own distributions never change."""
+    drawn = np.random.default_rng(seed).normal(size=(2, number))
+    drawn[1] = correlation * drawn[0] + np.sqrt(1 - correlation**2) * drawn[1]
+    values: list[list[float]] = drawn.tolist()
+    return values
+
+
+def evidence(rows_per_observation: float) -> float:
+    reference = build([(COLUMNS, rows(2000, 0.0, 99))], name="a", source="a test", made_at_ns=1, sample=2000)
+    together = Together(reference, DetectionSettings(rows_per_observation=rows_per_observation))
+    for window in range(2):
+        together.observe(window, dict(zip(COLUMNS, rows(100, 0.7, window), strict=True)), 100)
+    (found,) = together.evidence().values()
+    return found
+
+
+def test_what_changes_together_is_evidence() -> None:
+    assert evidence(1) > 1
+
+
+def test_rows_that_repeat_each_other_are_less_evidence_together_as_well() -> None:
+    assert 0 < evidence(5) < evidence(1) / 2
