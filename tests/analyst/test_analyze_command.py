@@ -26,7 +26,17 @@ def analysed(stage: Stage, data_dir: Path, capsys: pytest.CaptureFixture[str], *
     config = stage.data_dir.parent / ENDPOINT_FILE
     capsys.readouterr()
     status = main(
-        ["analyze", "--from", str(stage.data_dir), "--config", str(config), "--data-dir", str(data_dir), *more, "--json"]
+        [
+            "analyze",
+            "--from",
+            str(stage.data_dir),
+            "--config",
+            str(config),
+            "--data-dir",
+            str(data_dir),
+            *more,
+            "--json",
+        ]
     )
     return status, json.loads(capsys.readouterr().out)
 

@@ -52,7 +52,9 @@ def main(args: argparse.Namespace) -> int:
     show(told, exchanges, taken, is_json=args.json)
     if exchanges and exchanges == sum(told.strangers.values()):
         names = ", ".join(map(printable, told.strangers))
-        mistake = f"{args.source}: only of {names}, which {args.config} does not configure; they count as read in {data_dir}"
+        mistake = (
+            f"{args.source}: only of {names}, which {args.config} does not configure; they count as read in {data_dir}"
+        )
         raise ConfigError([mistake])
     return 0 if told.error is None else 1
 
