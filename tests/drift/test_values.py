@@ -74,11 +74,29 @@ def test_moments_are_read_as_seconds_in_utc_unless_they_say_a_zone() -> None:
     assert (values.numbers.tolist(), values.odd) == ([0.0, 7.0, 30.0, 60.0], {"unreadable": 1})
 
 
-def test_vectors_are_as_long_as_the_first() -> None:
+def test_vectors_are_as_long_as_most_are() -> None:
     values = Values.of(Kind.VECTOR, [[1, 2], [3], None, ["a", "b"], [float("nan"), 1], 5, [3, 4]])
 
     assert values.vectors.tolist() == [[1, 2], [3, 4]]
     assert (values.odd, values.missing) == ({"int": 1, "unfit_vector": 3}, 1)
+
+
+def test_of_vectors_of_many_lengths_the_usual_one_fits() -> None:
+    values = Values.of(Kind.VECTOR, [[1], [], [3, 4], [5, 6], [1, 2, 3]])
+
+    assert values.vectors.tolist() == [[3, 4], [5, 6]]
+    assert values.odd == {"unfit_vector": 3}
+
+
+def test_of_vectors_of_many_lengths_the_references_fits() -> None:
+    values = Values.of(Kind.VECTOR, [[3, 4], [5, 6], [1, 2, 3]], dimension=3)
+
+    assert values.vectors.tolist() == [[1, 2, 3]]
+    assert values.odd == {"unfit_vector": 2}
+
+
+def test_a_table_is_no_vector_of_as_many_numbers() -> None:
+    assert Values.of(Kind.VECTOR, [[[1, 2], [3, 4]]], dimension=4).odd == {"unfit_vector": 1}
 
 
 def test_vectors_of_another_length_than_asked_for_are_odd() -> None:

@@ -59,7 +59,7 @@ class Profiles:
             if profile is None:
                 self.left_out_cells += len(cells)
             else:
-                profile.update(Values.of(profile.kind, cells))
+                profile.update(Values.of(profile.kind, cells, profile.vectors.dimension))
 
     def merge(self, other: "Profiles") -> None:
         self.rows += other.rows

@@ -12,7 +12,7 @@ What is what:
 | boolean | bool | the rest |
 | category | str; int and bool by their word (`3`, `true`) | float that is no whole number, lists, objects |
 | text | str | the rest |
-| vector | lists of finite numbers, all as long as the first | the rest; another length or content is `unfit_vector` |
+| vector | lists of finite numbers, as long as the reference's, or as most | the rest; another length or content is `unfit_vector` |
 | null | – | everything |
 
 A float in an integer column is a number: JSON and data frames write 3 as 3.0. An integer too large for a float is
@@ -86,7 +86,8 @@ class Values:
     odd: Mapping[str, int] = field(default_factory=dict)  # values of another type than the column's: type → rows
 
     @classmethod
-    def of(cls, kind: Kind, cells: Column) -> Self:
+    def of(cls, kind: Kind, cells: Column, dimension: int = 0) -> Self:
+        """`dimension` is of a reference's vectors, where it is known."""
         if isinstance(cells, np.ndarray):
             return cls.of_array(kind, cells)
         if isinstance(cells, Encoded):
@@ -103,7 +104,7 @@ class Values:
             texts = [cell for cell in cells if type(cell) is str]
             return cls(kind, len(cells), texts=texts, missing=missing, odd=_odd(cells, {str}, types))
         if kind is Kind.VECTOR:
-            return cls._of_vectors(cells, types, missing)
+            return cls._of_vectors(cells, types, missing, dimension)
         return cls(kind, len(cells), missing=missing, odd=_odd(cells, set(), types))
 
     @classmethod
@@ -205,13 +206,15 @@ class Values:
         return cls(kind, len(cells), words=words, missing=missing, odd=odd)
 
     @classmethod
-    def _of_vectors(cls, cells: Sequence[object], types: set[type], missing: int) -> Self:
+    def _of_vectors(cls, cells: Sequence[object], types: set[type], missing: int, dimension: int) -> Self:
         lists = cells if types == {list} else [cell for cell in cells if type(cell) is list]
         odd = _odd(cells, {list}, types)
-        length = next((len(cell) for cell in lists if cell), 0)  # type: ignore[arg-type]  # an empty one is no vector
+        length = dimension or _usual_length(lists)
         try:
-            vectors = np.array(lists, np.float64).reshape(len(lists), length)
+            vectors = np.array(lists, np.float64)
         except (ValueError, TypeError, OverflowError):
+            vectors = _NO_VECTORS
+        if vectors.shape != (len(lists), length):
             rows = [row for cell in lists if (row := _vector(cell, length)) is not None]
             vectors = np.array(rows, np.float64).reshape(len(rows), length)
         vectors = vectors[np.isfinite(vectors).all(axis=1)] if length else vectors[:0]
@@ -244,6 +247,11 @@ def _word(kind: Kind, cell: object) -> str | None:
     if type(cell) is int or (type(cell) is float and cell.is_integer()):
         return format(cell, ".0f") if type(cell) is float else str(cell)
     return None
+
+
+def _usual_length(lists: Sequence[object]) -> int:
+    lengths = Counter(len(cell) for cell in lists if cell)  # type: ignore[arg-type]  # an empty one is no vector
+    return lengths.most_common(1)[0][0] if lengths else 0
 
 
 def _vector(cell: object, length: int) -> list[float] | None:
