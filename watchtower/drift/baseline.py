@@ -21,15 +21,16 @@ import msgspec
 from watchtower.drift.bins import BINS, MAX_KNOWN, MAX_WORDS, Bins, Counts
 from watchtower.drift.profile import Profile
 from watchtower.drift.profile_words import Words
-from watchtower.drift.profiles import MAX_COLUMNS, Profiles
+from watchtower.drift.profiles import MAX_COLUMNS, Profiles, key
 from watchtower.drift.reservoir import Reservoir
 from watchtower.drift.schema import infer_kind
 from watchtower.drift.seasonal import Choice, Seasons
 from watchtower.drift.values import WORDY, Column, Values
-from watchtower.table import Kind
+from watchtower.table import Kind, Side
 
 VERSION: Final = 1
 SAMPLE: Final = 5000
+_OUTPUTS: Final = key(Side.OUTPUT, "")
 
 Batch = tuple[Sequence[str], Sequence[Column]]
 Sample = Mapping[str, Sequence[object]]
@@ -142,7 +143,7 @@ def build(
     reservoir = Reservoir(max(sample, SAMPLE), seed)
     for names, columns in batches:
         reservoir.add(names, columns)
-    watched = [column for column in reservoir.columns if column not in set(ignore)][:max_columns]
+    watched = _cut([column for column in reservoir.columns if column not in set(ignore)], max_columns)
     cells = {column: reservoir.columns[column] for column in watched}
     found = {column: (kinds or {}).get(column) or infer_kind(cells[column]) for column in watched}
     chosen = {
@@ -160,6 +161,14 @@ def build(
             bins=_bins_of(profiles), profiles=profiles, sample=kept, sample_rows=min(sample, reservoir.rows),
         )
     )  # fmt: skip
+
+
+def _cut(columns: Sequence[str], most: int) -> list[str]:
+    """So many, in their order: what the model answers before what it is asked."""
+    outputs = [column for column in columns if column.startswith(_OUTPUTS)]
+    inputs = [column for column in columns if not column.startswith(_OUTPUTS)]
+    kept = {*outputs[:most], *inputs[: max(most - len(outputs), 0)]}
+    return [column for column in columns if column in kept]
 
 
 def from_profiles(profiles: Profiles, *, name: str, source: str, made_at_ns: int) -> Baseline:
