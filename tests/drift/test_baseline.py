@@ -132,3 +132,22 @@ def test_long_texts_are_measured_in_their_whole_length() -> None:
 
     assert (found.bins["in.prompt"].parts["length"].low, found.bins["in.prompt"].parts["length"].high) == (6000, 8000)
     assert found.bins["in.prompt"].parts["length"].cuts == (8000,)
+
+
+def test_of_too_many_columns_what_the_model_answers_is_kept() -> None:
+    names = (*(f"in.{number}" for number in range(5)), "out.a", "out.b")
+    batch = names, [list(range(10)) for _ in names]
+    found = {most: build([batch], name="a", source="b", made_at_ns=3, max_columns=most).kinds for most in (1, 4, 7)}
+
+    assert {most: list(kinds) for most, kinds in found.items()} == {
+        1: ["out.a"],
+        4: ["in.0", "in.1", "out.a", "out.b"],
+        7: list(names),
+    }
+
+
+def test_words_that_were_forgotten_while_it_was_read_make_no_word_new() -> None:
+    words = [f"word-{number}" for number in range(30_000)]
+    found = build([(("in.w",), (words,))], name="a", source="b", made_at_ns=3, kinds={"in.w": Kind.CATEGORY})
+
+    assert not found.bins["in.w"].is_closed

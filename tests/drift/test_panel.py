@@ -17,7 +17,7 @@ from watchtower.drift.reference import DetectionSettings, Reference, column
 from watchtower.drift.values import Values
 from watchtower.table import Kind
 
-V, M, U = Role.VALUE, Role.MISSING, Role.UNSEEN
+V, M, U, P = Role.VALUE, Role.MISSING, Role.UNSEEN, Role.PRESENT
 SETTINGS = DetectionSettings()
 TENTHS = np.array([0.1] * 10 + [0.0])
 # Of a normal shifted up by half a standard deviation, in the bins that hold a tenth each without it.
@@ -291,5 +291,12 @@ def test_words_seen_once_tell_how_many_are_unseen() -> None:
     found = column("plan", bins, bins.counts(Values.of(Kind.CATEGORY, cells)))
 
     assert found.labels == ("a", "b", "c", "other", "new", "odd", "missing")
-    assert found.counts.tolist() == [50, 30, 1, 1, 2, 0, 0]
-    assert found.roles == (V, V, V, V, U, U, M)
+    assert found.counts.tolist() == [50, 30, 1, 0, 2, 0, 0]
+    assert found.roles == (V, V, V, P, U, U, M)
+
+
+def test_words_that_an_hour_of_the_week_came_to_know_are_not_unseen_in_it() -> None:
+    bins = Bins.of_words(Kind.CATEGORY, {"a": 50, "b": 50})
+    counts = np.array([40, 30, 0, 30, 0, 0])
+
+    assert column("plan", bins, counts).counts.tolist() == [40, 30, 0, 30, 0, 0]

@@ -227,10 +227,12 @@ def _settle_one(profile: Profile) -> None:
     if profile.bins is None:
         return
     low, high = (profile.moments.low, profile.moments.high) if profile.moments.count else (inf, -inf)
-    profile.bins = profile.bins.widened(low, high, profile.words.counts)
+    profile.bins = profile.bins.widened(low, high, profile.words.counts, is_whole=not profile.words.short)
     profile.below = profile.above = 0
     new = profile.bins.new_slot
     if new is not None:
+        once = int((profile.counts[: new - 1] == 1).sum()) + list(profile.words.counts.values()).count(1)
+        profile.bins = msgspec.structs.replace(profile.bins, unseen=once / max(profile.count, 1))
         profile.counts[new - 1] += profile.counts[new]
         profile.counts[new] = 0
     profile.words = Words()

@@ -48,6 +48,7 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     words: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()  # words of the reference beyond `words`
     is_closed: bool = True  # False: the reference had more words than are known, so none can be called new
+    unseen: float = 0.0  # share of live rows whose word the reference has not: as many as those whose word it has once
     low: float = -np.inf  # the reference's least and greatest number: a window's beyond them are out of range
     high: float = np.inf
     dimension: int = 0  # of the reference's vectors
@@ -68,7 +69,11 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         ordered = sorted(tally, key=lambda word: (-tally[word], word))
         rest = ordered[most:]
         return cls(
-            kind=kind, words=tuple(ordered[:most]), known=frozenset(rest[:MAX_KNOWN]), is_closed=len(rest) <= MAX_KNOWN
+            kind=kind,
+            words=tuple(ordered[:most]),
+            known=frozenset(rest[:MAX_KNOWN]),
+            is_closed=len(rest) <= MAX_KNOWN,
+            unseen=list(tally.values()).count(1) / max(sum(tally.values()), 1),
         )
 
     @cached_property
@@ -96,12 +101,15 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The same for equal bins, in any process: what was counted in other bins is not taken for ours."""
         return zlib.crc32(msgspec.msgpack.encode(self, order="deterministic"))
 
-    def widened(self, low: float, high: float, further: Mapping[str, int]) -> "Bins":
-        """The same bins, of a reference of which more has been read than they were chosen from."""
+    def widened(self, low: float, high: float, further: Mapping[str, int], *, is_whole: bool = True) -> "Bins":
+        """The same bins, of a reference of which more has been read than they were chosen from.
+
+        `is_whole`: whether `further` has all the words that have no bin.
+        """
         known = self.known | set(
             sorted(further, key=lambda word: (-further[word], word))[: MAX_KNOWN - len(self.known)]
         )
-        is_closed = self.is_closed and len(further) <= MAX_KNOWN - len(self.known)
+        is_closed = self.is_closed and is_whole and len(further) <= MAX_KNOWN - len(self.known)
         low, high = min(low, self.low), max(high, self.high)
         return msgspec.structs.replace(self, low=low, high=high, known=known, is_closed=is_closed)
 

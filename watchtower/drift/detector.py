@@ -24,7 +24,7 @@ class Role(StrEnum):
     """What a bin holds."""
 
     VALUE = "value"
-    PRESENT = "present"  # any value of a column whose values have no bins: asked nothing that `missing` is not asked
+    PRESENT = "present"  # any value that has no bin of its own: asked nothing that `missing` is not asked
     MISSING = "missing"
     UNSEEN = "unseen"  # a word, or a type, that the reference has not
     BELOW = "below"  # the reference's least

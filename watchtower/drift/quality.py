@@ -3,7 +3,7 @@
 Counts are always told. A violation is only called where chance cannot have made it: n rows with k bad ones, when the
 baseline had K bad ones among N, break the form if a share so much larger has a probability under one in a million
 by Chernoff's bound, n · KL(k/n ‖ p) > ln 10⁶, with p the largest share that the baseline's own K of N speak for at
-the same level. So one row out of range in a window of 50 is told and not called, as two in 5,000 are to be expected
+the same level. Of unknown words, K is its words of one row: as large a share of what is to come it has not seen (Good 1953). So one row out of range in a window of 50 is told and not called, as two in 5,000 are to be expected
 of unchanged data, and a column that turns null is called after a few rows.
 """
 
@@ -102,9 +102,9 @@ def _of_column(baseline: Baseline, window: Profiles, name: str) -> Iterator[Find
     slot = profile.bins.new_slot if profile.bins else None
     if slot is not None:
         words = ", ".join(repr(word) for word, _ in profile.words.top(5) if profile.bins and profile.bins.is_new(word))
-        yield from _judged(
-            name, Fault.UNKNOWN_CATEGORY, int(profile.counts[slot]), profile.present, 0, reference.present, words
-        )
+        expected = round(baseline.bins[name].unseen * reference.count)
+        bad = int(profile.counts[slot])
+        yield from _judged(name, Fault.UNKNOWN_CATEGORY, bad, profile.present, expected, reference.present, words)
 
 
 def _of_types(name: str, reference: Profile, profile: Profile) -> Iterator[Finding]:

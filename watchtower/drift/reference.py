@@ -79,21 +79,14 @@ def column(name: str, bins: Bins, counts: Counts) -> Column:
     """A baseline's column, from its bins and the reference's counts in them."""
     expected = counts.astype(np.float64)
     if bins.kind in WORDY:
-        unseen = len(bins.words) + 1
-        expected[unseen] = _seen_once(bins, counts)
-        roles = [*[Role.VALUE] * unseen, Role.UNSEEN]
+        other = len(bins.words)
+        unseen = max(expected[other + 1], bins.unseen * expected.sum())
+        # The words of one row are mostly among the others, which give their share to those that are still to come.
+        expected[other] = max(expected[other] - (unseen - expected[other + 1]), 0.0)
+        expected[other + 1] = unseen if bins.is_closed else 0.0
+        # Which words have a bin was chosen by the rows that are counted here, so the others will be more than they were.
+        roles = [*[Role.VALUE] * other, Role.PRESENT, Role.UNSEEN]
     else:
         values = len(bins.labels) - 2
         roles = [Role.VALUE if bins.is_numeric else Role.PRESENT] * values
     return Column(name, expected, bins.labels, (*roles, Role.UNSEEN, Role.MISSING), bins.is_numeric)
-
-
-def _seen_once(bins: Bins, counts: Counts) -> int:
-    """Words of one row in the reference, or the most that they can be: its estimate of the rows with words it has not seen.
-
-    Without it every reference of a long-tailed column would call its own tail new.
-    """
-    if not bins.is_closed:
-        return 0  # nothing is ever counted as new
-    words = len(bins.words)
-    return int((counts[:words] == 1).sum()) + min(len(bins.known), int(counts[words]))
