@@ -58,8 +58,8 @@ def _zero_inflated_below(cuts: Floats) -> Floats:
     return below
 
 
-def _zipf(words: int) -> Floats:
-    shares = 1 / np.arange(1.0, words + 1)
+def _zipf(words: int, exponent: float = 1.0) -> Floats:
+    shares = 1 / np.arange(1.0, words + 1) ** exponent
     ranked: Floats = shares / shares.sum()
     return ranked
 
@@ -76,6 +76,7 @@ KINDS: Final[dict[str, Source]] = {
         lambda rng, rows: rng.poisson(4.0, size=rows).astype(float),
         lambda cuts: stats.poisson(4).cdf(np.ceil(cuts) - 1),
     ),
+    "3,000 words": Words(_zipf(3000, 0.8)),  # as zip codes are: no reference has seen all
 }
 COLUMNS: Final = 30
 NORMAL_COLUMN: Final = "c0"

@@ -80,7 +80,8 @@ class Watched:
         """Of each word of the reference, of others, and of those that it happens not to have."""
         shares = dict(zip(source.names, source.shares.tolist(), strict=True))
         named = [shares[word] for word in self.bins[name].words]
-        return np.array([*named, 0.0, max(1.0 - sum(named), 0.0)])
+        others = sum(shares[word] for word in self.bins[name].known)
+        return np.array([*named, others, max(1.0 - sum(named) - others, 0.0)])
 
 
 def _values(source: Source, rng: np.random.Generator, rows: int) -> Values:
