@@ -45,3 +45,12 @@ def test_long_texts_fill_it_before_its_rows_do() -> None:
         taken += freezer.add(("in.prompt",), (["x" * 65536] * 100,))
 
     assert taken == 600
+
+
+def test_long_vectors_fill_it_before_its_rows_do() -> None:
+    freezer = Freezer(5000)
+    taken = 0
+    while not freezer.is_full:
+        taken += freezer.add(("in.embedding",), ([[0.5] * 4096] * 100,))
+
+    assert taken == 1000

@@ -56,3 +56,16 @@ def test_of_a_long_text_the_beginning_goes_on_to_the_sample() -> None:
     reservoir.add(("x",), (["y" * 5000, 3],))
 
     assert reservoir.shown("x", 2) == ["y" * (SHOWN - 1) + "…", 3]
+
+
+def test_of_long_vectors_fewer_rows_are_kept_and_every_row_has_the_same_chance() -> None:
+    kept: list[object] = []
+    for seed in range(300):
+        reservoir = Reservoir(40, seed, most_numbers=100)
+        for start, width in ((0, 2), (50, 10)):  # the second batch's leave room for ten rows
+            rows = range(start, start + 50)
+            reservoir.add(("row", "vector"), (list(rows), [[0.0] * width for _ in rows]))
+        kept += reservoir.columns["row"]
+
+    assert (reservoir.rows, len(kept)) == (10, 3000)
+    assert stats.chisquare(np.bincount(np.array(kept, int), minlength=100)).pvalue > 0.001

@@ -30,6 +30,7 @@ from watchtower.table import Kind, Side
 
 VERSION: Final = 1
 SAMPLE: Final = 5000
+MOST_NUMBERS: Final = 4_000_000  # of a sample's vectors: some 130 MB while it is in memory
 _OUTPUTS: Final = key(Side.OUTPUT, "")
 
 Batch = tuple[Sequence[str], Sequence[Column]]
@@ -140,7 +141,7 @@ def build(
     seed: int = 0,
 ) -> Baseline:
     """From rows as columns. `batches` are gone through twice: hand in a sequence, or what begins anew each time."""
-    reservoir = Reservoir(max(sample, SAMPLE), seed)
+    reservoir = Reservoir(max(sample, SAMPLE), seed, MOST_NUMBERS)
     for names, columns in batches:
         reservoir.add(names, columns)
     watched = _cut([column for column in reservoir.columns if column not in set(ignore)], max_columns)

@@ -2,7 +2,7 @@
 
 Nothing is watched until then, which `progress` says. The rows are those of one endpoint in the order of the journal;
 whoever starts this beside a model that already misbehaves freezes the misbehaviour, so a source is better where there is one.
-Long texts fill it before its rows do.
+Long texts and vectors fill it before its rows do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,8 @@ from watchtower.table import Kind
 
 VERSION: Final = 2
 # What waits in memory, and is written with every commit until it is full: 500 prompts of 64 KiB are a reference, too.
-MOST_TEXT: Final = 32 * 1024 * 1024
+MOST_BYTES: Final = 32 * 1024 * 1024
+_NUMBER: Final = 9  # bytes of a vector's number as it is written; in memory it has some thirty
 
 
 class Freezer:
@@ -28,7 +29,7 @@ class Freezer:
     def __init__(self, rows: int) -> None:
         self.rows = rows
         self._kept = Reservoir(rows)
-        self._text = 0
+        self._bytes = 0
 
     def add(self, names: Sequence[str], columns: Sequence[Column]) -> int:
         """How many of these rows became part of the reference: the first ones."""
@@ -36,14 +37,12 @@ class Freezer:
         if taken:
             given = [column[:taken] for column in columns]
             self._kept.add(names, given)
-            self._text += sum(
-                len(cell) for column in given if isinstance(column, Sequence) for cell in column if type(cell) is str
-            )
+            self._bytes += sum(_size(cell) for column in given if isinstance(column, Sequence) for cell in column)
         return taken
 
     @property
     def is_full(self) -> bool:
-        return self._kept.seen >= self.rows or self._text >= MOST_TEXT
+        return self._kept.seen >= self.rows or self._bytes >= MOST_BYTES
 
     @property
     def progress(self) -> float:
@@ -68,16 +67,22 @@ class Freezer:
         )  # fmt: skip
 
     def state(self) -> bytes:
-        return msgspec.msgpack.encode((VERSION, self.rows, self._kept.seen, self._kept.columns, self._text))
+        return msgspec.msgpack.encode((VERSION, self.rows, self._kept.seen, self._kept.columns, self._bytes))
 
     @classmethod
     def restore(cls, state: bytes) -> "Freezer":
-        version, rows, seen, columns, text = msgspec.msgpack.decode(state, type=_State)
+        version, rows, seen, columns, size = msgspec.msgpack.decode(state, type=_State)
         if version != VERSION:
             raise ValueError(f"a freezer of version {version}, where {VERSION} is known")
         freezer = cls(rows)
-        freezer._kept.seen, freezer._kept.columns, freezer._text = seen, columns, text
+        freezer._kept.seen, freezer._kept.columns, freezer._bytes = seen, columns, size
         return freezer
+
+
+def _size(cell: object) -> int:
+    if type(cell) is str:
+        return len(cell)
+    return _NUMBER * len(cell) if type(cell) is list else 0
 
 
 _State = tuple[int, int, int, dict[str, list[object]], int]

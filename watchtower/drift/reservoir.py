@@ -19,8 +19,10 @@ class Reservoir:
     sample. Not mergeable, for the counts behind the chances are not: sample once, over all.
     """
 
-    def __init__(self, size: int, seed: int = 0) -> None:
+    def __init__(self, size: int, seed: int = 0, most_numbers: int | None = None) -> None:
+        """`most_numbers`: in vectors, however many rows that leaves."""
         self.size = size
+        self._most_numbers = most_numbers
         self.seen = 0
         self.columns: dict[str, list[object]] = {}
         self._generator = np.random.default_rng(seed)
@@ -32,6 +34,8 @@ class Reservoir:
     def add(self, names: Sequence[str], columns: Sequence[Column]) -> None:
         if not columns:
             return
+        if self._most_numbers is not None and (width := sum(map(_longest, columns))):
+            self._shrink(max(self._most_numbers // width, 1))
         number, before = len(columns[0]), self.rows
         taken = min(self.size - before, number)
         rows, slots = self._replacing(taken, number)
@@ -48,6 +52,15 @@ class Reservoir:
                 _replace(kept, slots, _picked(cells, rows))
         self.seen += number
 
+    def _shrink(self, size: int) -> None:
+        """Some of a uniform sample, drawn by chance, are one as well."""
+        if size >= self.size:
+            return
+        if self.rows > size:
+            kept = np.sort(self._generator.choice(self.rows, size, replace=False)).tolist()
+            self.columns = {name: [cells[row] for row in kept] for name, cells in self.columns.items()}
+        self.size = size
+
     def shown(self, name: str, rows: int) -> list[object]:
         """Of a column's first rows what is kept for good."""
         return [cleaned(cell, SHOWN) if type(cell) is str else cell for cell in self.columns[name][:rows]]
@@ -59,6 +72,15 @@ class Reservoir:
         hits = np.flatnonzero(slots < self.size)
         last = dict(zip(slots[hits].tolist(), (hits + first).tolist(), strict=True))  # whom no later row has replaced
         return list(last.values()), list(last)
+
+
+def _longest(cells: Column) -> int:
+    """Of a column of vectors the longest one of this batch; 0 of any other."""
+    if isinstance(cells, np.ndarray):
+        return cells.shape[1] if cells.ndim > 1 else 0
+    if isinstance(cells, Encoded) or type(next((cell for cell in cells if cell is not None), None)) is not list:
+        return 0
+    return max(len(cell) for cell in cells if type(cell) is list)
 
 
 def _picked(cells: Column, rows: list[int]) -> list[object]:
