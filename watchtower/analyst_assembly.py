@@ -1,7 +1,7 @@
 """Puts the analyst together from the configuration; the sidecar's and the one over recorded journals are the same."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,10 @@ class AssemblyObserver(AnalystObserver, Protocol):
     def store_size(self, size: int) -> None: ...
 
 
+def no_beat() -> None:
+    """Nobody waits."""
+
+
 @contextmanager
 def assembled(
     config: Config,
@@ -45,15 +49,19 @@ def assembled(
     observer: AssemblyObserver,
     *,
     journal: Path | None = None,
+    beat: Callable[[], object] = no_beat,
 ) -> Iterator[Analyst]:
-    """`journal`: a recorded one, read from its beginning and left as it is; else the sidecar's own, which is followed."""
+    """`journal`: a recorded one, read from its beginning and left as it is; else the sidecar's own, which is followed.
+
+    `beat` is called now and then while something long is done at one go.
+    """
     with Store(data_dir, config.store) as store, store_kept(store.housekeeper(), clock, observer):
         if store.strangers:
             logger.info("what a crash left before its commit is removed", extra={"files": len(store.strangers)})
         labels = Labelling(
             store, {one.name: Measuring(one.performance) for one in config.endpoints}, clock, _settle_s(config)
         )
-        endpoints = {one.name: _endpoint(one, store, labels, clock, data_dir) for one in config.endpoints}
+        endpoints = {one.name: _endpoint(one, store, labels, clock, data_dir, beat) for one in config.endpoints}
         for name, endpoint in endpoints.items():
             endpoint.restore(store.state.blobs(f"{name}/"), clock.wall_ns())
         observer.resumed(endpoints.values())
@@ -106,7 +114,7 @@ def _settle_s(config: Config) -> float:
 
 
 def _endpoint(
-    settings: EndpointConfig, store: Store, labels: Labelling, clock: Clock, data_dir: Path
+    settings: EndpointConfig, store: Store, labels: Labelling, clock: Clock, data_dir: Path, beat: Callable[[], object]
 ) -> EndpointAnalysis:
     name = settings.name
 
@@ -123,7 +131,7 @@ def _endpoint(
             partial(keep, TableName.PAIRS),
         ),
         watch,
-        Baselining(name, settings.baseline, settings.drift, store.state.baselines, watch.adopt),
+        Baselining(name, settings.baseline, settings.drift, store.state.baselines, watch.adopt, beat),
         labels.measurings[name],
     )
     drift = settings.drift

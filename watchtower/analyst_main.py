@@ -66,7 +66,7 @@ def main() -> int:
     names = [endpoint.name for endpoint in config.endpoints]
     reports = ReportKeeper(data_dir, names, config.reports, config.store, lambda result: drawn[result].inc())
     with (
-        assembled(config, data_dir, clock, AnalystCells(cells)) as analyst,
+        assembled(config, data_dir, clock, AnalystCells(cells), beat=lambda: pause(0.0)) as analyst,
         reports_kept(reports, clock, can_draw=is_installed()),
     ):
         pause(0.0)

@@ -40,7 +40,7 @@ class Defective:
     def before_commit(self, now_ns: int) -> Mapping[str, bytes | None]:
         return {}
 
-    def committed(self, now_ns: int) -> bool:
+    def committed(self) -> bool:
         return False
 
     def skipped(self, reason: str, exchanges: int) -> None:

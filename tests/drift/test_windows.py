@@ -94,6 +94,26 @@ def test_too_many_open_ones_close_the_oldest_and_say_so() -> None:
     assert ([(w.start_ns, w.is_forced) for w in minutes.closed()], minutes.forced, minutes.open) == ([(0, True)], 1, 2)
 
 
+def test_where_time_lies_ahead_of_the_clock_it_begins_anew() -> None:
+    minutes = windows(lateness=120)
+    put(minutes, 10, 1_000_000)
+    by_now = [
+        (w.start_ns // SECOND_NS, w.held.seconds) for w in minutes.set_back(200 * SECOND_NS) if w.length_ns == MINUTE_NS
+    ]
+    put(minutes, 190, 260)
+
+    assert by_now == [(0, [10]), (999_960, [1_000_000])]
+    assert (minutes.open, minutes.late) == (2, 0)
+
+
+def test_a_clock_that_goes_back_a_little_closes_nothing() -> None:
+    minutes = windows(lateness=120)
+    put(minutes, 400)
+
+    assert minutes.set_back(220 * SECOND_NS) == []
+    assert minutes.open == 1
+
+
 def test_the_end_of_a_recording_closes_everything() -> None:
     minutes = windows(lateness=500)
     put(minutes, 10, 70)

@@ -53,7 +53,7 @@ class Part(Protocol):
     def before_commit(self, now_ns: int) -> Mapping[str, bytes | None]:
         """The blobs that must survive a restart."""
 
-    def committed(self, now_ns: int) -> bool:
+    def committed(self) -> bool:
         """Whether there is something new to show."""
 
     def skipped(self, reason: str, exchanges: int) -> None:
@@ -168,7 +168,7 @@ class Analyst:
             logger.info("the store can be written again")
         self._is_failing = False
         self._committed_at_ns = self._clock.monotonic_ns()
-        self._is_dirty = sum(part.committed(wall_ns) for part in self._parts.values()) > 0
+        self._is_dirty = sum(part.committed() for part in self._parts.values()) > 0
         self._observer.committed(self.damage, self._strangers)
         self._tell_retention(positions)
         return True

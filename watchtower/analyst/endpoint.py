@@ -105,6 +105,7 @@ class EndpointAnalysis:
 
     def end_batch(self, now_ns: int) -> None:
         parts = self.parts
+        parts.watch.set_back(now_ns)
         for frame in self._frames.take():
             columns = self._known(row_columns(frame))
             self._keep(TableName.ROWS, columns)
@@ -131,7 +132,7 @@ class EndpointAnalysis:
         if parts.watch.seasons_changed:
             seasons[f"{self.name}/seasons"] = parts.watch.seasons_state()
             if (seasonal := parts.watch.seasonal()) is not None:
-                parts.baselining.propose(seasonal)
+                parts.baselining.propose(seasonal, now_ns)
         states = {
             "watch": parts.watch.state(),
             "baseline": parts.baselining.state(),
@@ -150,7 +151,7 @@ class EndpointAnalysis:
         parts = self.parts
         self._resume("counts", states, self._restore_counts)
         self._resume("decoding", states, parts.decoding.restore)
-        self._resume("baseline", states, lambda kept: parts.baselining.restore(kept, now_ns))
+        self._resume("baseline", states, parts.baselining.restore)
         parts.baselining.look(now_ns)
         self._resume("watch", states, parts.watch.restore)
         self._resume("seasons", states, parts.watch.restore_seasons)
@@ -178,8 +179,8 @@ class EndpointAnalysis:
                 extra={"endpoint": self.name, "part": name, "error": str(error)},
             )
 
-    def committed(self, now_ns: int) -> bool:
-        return self.parts.baselining.committed(now_ns)
+    def committed(self) -> bool:
+        return self.parts.baselining.committed()
 
     def finish(self, now_ns: int) -> None:
         """The end of a recording: what is open is judged."""

@@ -18,7 +18,7 @@ from watchtower.drift.quality import Finding, findings
 from watchtower.drift.reference import DetectionSettings, Reference, column
 from watchtower.drift.seasonal import Choice, Seasons, hour_of_week
 from watchtower.drift.settings import DriftSettings
-from watchtower.drift.windows import DAY_NS, HOUR_NS, MINUTE_NS, Window, Windows
+from watchtower.drift.windows import DAY_NS, HOUR_NS, MOST_OPEN, Window, Windows
 from watchtower.units import parse_frequency
 
 VERSION: Final = 1
@@ -35,6 +35,7 @@ class Watch:
         self._is_seasonal = is_seasonal
         self._keep = keep
         self.baseline: Baseline | None = None
+        self._whole: Baseline | None = None  # with the columns that are ignored at present
         self.label = ""
         self.windows_seen = 0  # since the baseline was set
         self.windows_judged = 0
@@ -55,7 +56,8 @@ class Watch:
         """
         self.finish()
         late = self._windows.late
-        self.baseline, self.label = baseline, label
+        self._whole, self.label = baseline, label
+        self.baseline = baseline = baseline.without(self._settings.ignore)
         self._detection = self._detection_settings()
         self._references: dict[int, Reference] = {}
         self.panel = Panel(self._reference(0), self._detection)
@@ -81,12 +83,16 @@ class Watch:
         """Judge the windows that are complete; gives how many."""
         return self._judge_all(self._windows.closed()) if self.baseline else 0
 
+    def set_back(self, now_ns: int) -> int:
+        """As `judge`, of windows that lie ahead of a clock which is right again."""
+        return self._judge_all(self._windows.set_back(now_ns)) if self.baseline else 0
+
     def idle(self, now_ns: int) -> int:
         """As `judge`, when everything is read: then the clock says how far time has come, and no row."""
         if self.baseline is None or not self._windows.open:
             return 0
         self._windows.advance(now_ns)
-        return self.judge()
+        return self.set_back(now_ns) + self.judge()
 
     def finish(self) -> int:
         """The end of a recording: every window that is open is judged."""
@@ -94,9 +100,9 @@ class Watch:
 
     def seasonal(self) -> Baseline | None:
         """The baseline with a reference for each hour of the week, once the history carries them."""
-        if self.baseline is None or self._seasons is None:
+        if self._whole is None or self._seasons is None:
             return None
-        found, choice = self.baseline.with_seasons(self._seasons)
+        found, choice = self._whole.with_seasons(self._seasons)
         return found if choice is Choice.SEASONAL else None
 
     def seasons_state(self) -> bytes | None:
@@ -239,7 +245,9 @@ class Watch:
         lengths = tuple(
             length for length in (HOUR_NS, DAY_NS) if length > self._base_ns and length % self._base_ns == 0
         )
-        return Windows(self._made, round(self._settings.lateness * SECOND), (self._base_ns or MINUTE_NS, *lengths))
+        lateness_ns = round(self._settings.lateness * SECOND)
+        most_open = max(MOST_OPEN, lateness_ns // self._base_ns + 2)
+        return Windows(self._made, lateness_ns, (self._base_ns, *lengths), most_open)
 
     def _made(self) -> WindowRows:
         return WindowRows(self._held_against().fresh(self._settings.max_columns))

@@ -11,7 +11,7 @@ than that can be told from the reference's own error, however long one watches: 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf, log, sqrt
 from typing import Final
@@ -71,6 +71,21 @@ class Baseline:
     def fresh(self, most: int = MAX_COLUMNS) -> Profiles:
         """Empty profiles of a window that is to be compared with this."""
         return Profiles(self.kinds, self.bins, most)
+
+    def without(self, names: Collection[str]) -> "Baseline":
+        """As if it had never had these columns."""
+        kinds = {name: kind for name, kind in self.kinds.items() if name not in names}
+        if len(kinds) == len(self.kinds):
+            return self
+        return _finished(
+            replace(
+                self,
+                kinds=kinds,
+                bins={name: bins for name, bins in self.bins.items() if name in kinds},
+                profiles=self.profiles.only(kinds),
+                sample={name: cells for name, cells in self.sample.items() if name in kinds},
+            )
+        )
 
     def with_seasons(self, seasons: Seasons) -> tuple["Baseline", Choice]:
         """With references by the hour, if the history carries them, and why not otherwise."""

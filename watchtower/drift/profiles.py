@@ -1,6 +1,6 @@
 """The profiles of a table's columns, over the same rows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -74,6 +74,18 @@ class Profiles:
                 self.left_out_cells += theirs.count
             else:
                 mine.merge(theirs)
+
+    def only(self, names: Collection[str]) -> "Profiles":
+        """The same rows with these columns; the others are not among those that were left out."""
+        kept = Profiles(
+            {name: kind for name, kind in self._kinds.items() if name in names},
+            {name: bins for name, bins in self._bins.items() if name in names},
+            self._most,
+            self._capacity,
+        )
+        kept.rows = self.rows
+        kept.columns = {name: profile for name, profile in self.columns.items() if name in names}
+        return kept
 
     @property
     def left_out(self) -> int:

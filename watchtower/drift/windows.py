@@ -89,6 +89,18 @@ class Windows(Generic[T]):
         """Time has come this far though no row says so: without traffic, the last windows would never close."""
         self.watermark_ns = max(self.watermark_ns, event_ns)
 
+    def set_back(self, now_ns: int) -> list[Window[T]]:
+        """Begins anew where the time that has come lies ahead of the clock; what was open is given.
+
+        A clock was ahead for a while, and is right again: until its time has come once more, every row would be late.
+        """
+        if self.watermark_ns <= now_ns + self._lateness + self._lengths[0]:
+            return []
+        found = self.rest()
+        self.watermark_ns = now_ns
+        self._closed_until = -(2**63)
+        return found
+
     def closed(self) -> list[Window[T]]:
         """The windows that are complete by now; each is given once."""
         horizon = self.watermark_ns - self._lateness

@@ -46,6 +46,10 @@ class Baselines:
     def active(self, endpoint: str) -> StoredBaseline | None:
         return self._one("endpoint = ? AND is_active", (endpoint,))
 
+    def in_force(self, endpoint: str) -> StoredBaseline | None:
+        """As `active`, without its profile, which may be large."""
+        return next((one for one in self.list(endpoint) if one.is_active), None)
+
     def get(self, endpoint: str, name: str, version: int | None = None) -> StoredBaseline | None:
         """The latest version when none is given."""
         return self._one("endpoint = ? AND name = ? AND version = COALESCE(?, version)", (endpoint, name, version))
