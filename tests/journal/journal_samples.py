@@ -43,6 +43,7 @@ SAMPLE = Exchange(
     response_headers=(),
     request_body=b'{"x":[1,2,3]}',
     response_body=b'{"y":[0.5]}',
+    service_ns=12_000_000,
 )
 
 

@@ -16,7 +16,7 @@ from watchtower.journal.format import (
     encode_parts,
     whole_frames,
 )
-from watchtower.record import Exchange, Outcome
+from watchtower.record import NEVER, Exchange, Outcome
 
 
 def framed(payload: bytes, marker: bytes = b"\xc1WR", version: int = 1) -> bytes:
@@ -62,10 +62,10 @@ def test_the_head_comes_first() -> None:
 
 
 def test_fields_that_an_old_record_lacks_get_their_defaults() -> None:
-    old = framed(msgspec.msgpack.encode(fields()[:-5]))
+    old = framed(msgspec.msgpack.encode(fields()[:-6]))
 
     assert scanned(old) == (
-        [exchange(test_run=b"", traceparent=b"", reason="", request_body=b"", response_body=b"")],
+        [exchange(test_run=b"", traceparent=b"", reason="", request_body=b"", response_body=b"", service_ns=NEVER)],
         [],
     )
 
@@ -125,6 +125,13 @@ def test_a_record_in_parts_is_the_record(size: int) -> None:
 @pytest.mark.parametrize("size", [255, 65535, 300_000])
 def test_a_record_in_parts_has_the_bytes_of_one_that_is_whole(size: int) -> None:
     record = exchange(request_body=bytes(size), response_body=b"y" * size)
+
+    assert encode(record) == framed(msgspec.msgpack.encode(record))
+
+
+@pytest.mark.parametrize("service_ns", [NEVER, 0, 0xC400C400, 2**40])
+def test_what_follows_large_bodies_is_told_from_them_whatever_its_length(service_ns: int) -> None:
+    record = exchange(request_body=bytes(COPIED), service_ns=service_ns)
 
     assert encode(record) == framed(msgspec.msgpack.encode(record))
 

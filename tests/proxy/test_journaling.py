@@ -76,6 +76,7 @@ async def test_what_was_never_reached_is_said_so(plane: Plane) -> None:
     [found] = await plane.records()
 
     assert (found.first_byte_ns, found.first_part_ns, found.last_part_ns, found.parts) == (NEVER, NEVER, NEVER, 0)
+    assert found.service_ns == NEVER
 
 
 async def test_a_long_body_is_cut_and_says_so_but_passes_whole(plane: Plane) -> None:

@@ -35,7 +35,7 @@ class ShadowCall:
     answer: Answer | None = None
     connection: UpstreamConnection | None = None
     started_ns = NEVER  # when it left the queue
-    connected_ns = NEVER
+    sent_ns = NEVER  # all at once, as soon as it was connected
     first_byte_ns = NEVER
     first_part_ns = NEVER
     last_part_ns = NEVER
@@ -60,10 +60,10 @@ class ShadowCall:
             return
         self.connection = connection
         self.was_fresh = connection.is_fresh
-        self.connected_ns = monotonic_ns()
         request = self.request
         head = self._shadow.head(request)
         connection.begin(is_head=request.method == b"HEAD")
+        self.sent_ns = monotonic_ns()
         if request.size <= JOIN_SIZE:
             connection.transport.write(b"".join((head, *(request.parts or ()))))
         else:

@@ -44,7 +44,7 @@ class ShadowRecorder:
         )
         ended_ns = call.ended_ns if call.ended_ns != NEVER else monotonic_ns()
         start_ns = call.started_ns if call.started_ns != NEVER else ended_ns
-        wait_ns = call.connected_ns - start_ns if call.connected_ns != NEVER else 0
+        wait_ns = call.sent_ns - start_ns if call.sent_ns != NEVER else 0
         self._journal(
             Exchange(
                 request.request_id,
@@ -78,6 +78,7 @@ class ShadowRecorder:
                 "",
                 b"",
                 body,
+                ended_ns - call.sent_ns if call.sent_ns != NEVER else NEVER,
             )
         )
 

@@ -17,6 +17,7 @@ class Account:
     was_fresh = False  # that connection was made for this request
     sent_ns = NEVER
     last_arrival_ns = NEVER  # of a part of the answer
+    held_ns = 0  # for so long the answer was not read, because the client did not take it
     first_byte_ns = NEVER
     first_part_ns = NEVER
     last_part_ns = NEVER

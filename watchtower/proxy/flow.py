@@ -65,6 +65,7 @@ class Flow(Account):
     _client_keeps = False
     _has_retried = False
     _is_client_slow = False
+    _held_since_ns = 0
     _is_upstream_slow = False
 
     def __init__(
@@ -127,9 +128,11 @@ class Flow(Account):
         if self._connection is None:
             return
         if is_writable:
+            self.held_ns += monotonic_ns() - self._held_since_ns
             self._connection.transport.resume_reading()
             self._expire_after(self.endpoint.settings.pool.idle_timeout)
         else:
+            self._held_since_ns = monotonic_ns()
             self._connection.transport.pause_reading()
             self._expire_after(self._hub.limits.body_timeout)
 

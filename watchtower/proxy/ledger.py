@@ -168,8 +168,20 @@ class FlowLedger:
                 account.reason,
                 request_body,
                 response_body,
+                _service_ns(account),
             )
         )
+
+
+def _service_ns(account: Account) -> int:
+    began_ns, outcome = account.sent_ns, account.outcome
+    if began_ns == NEVER:
+        if account.first_byte_ns == NEVER:
+            return NEVER
+        began_ns = account.read_ns + account.wait_ns  # it answered what it had by then: the head
+    is_whole = outcome is Outcome.ANSWERED or outcome is Outcome.ERROR_STATUS
+    took_ns = (account.last_arrival_ns if is_whole else account.ended_ns) - began_ns
+    return max(0, took_ns - account.held_ns)  # an answer can be held before the request was whole
 
 
 _NO_ANSWER: Final = Answer(AnswerHead(0, b"", [], {}))
