@@ -77,4 +77,5 @@ def _exchange(
         response_headers=(),
         request_body=request if is_primary else b"",
         response_body=answer,
+        service_ns=total_ns,
     )

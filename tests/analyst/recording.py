@@ -52,6 +52,7 @@ def primary(number: int | bytes, request: Body, answer: Body, at_s: float = 0.0,
         response_headers=(),
         request_body=asked,
         response_body=answered,
+        service_ns=10_000_000,
     )
     return msgspec.structs.replace(made, **changes)
 

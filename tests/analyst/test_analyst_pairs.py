@@ -65,6 +65,18 @@ def test_two_answers_that_differ_are_kept_for_reading(tmp_path: Path) -> None:
     )
 
 
+def test_latencies_are_what_the_models_took_and_not_what_the_client_did(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    uploaded = primary(1, ASKED, answer(1.0), total_ns=90_000_000, service_ns=10_000_000)
+    stage.analyse([uploaded, shadow(1, answer(1.0), total_ns=70_000_000, service_ns=60_000_000)])
+
+    assert stage.query("SELECT latency_difference_ns AS slower FROM pairs") == [{"slower": 50_000_000}]
+    assert stage.query("SELECT role, service_ns FROM exchanges ORDER BY role") == [
+        {"role": "primary", "service_ns": 10_000_000},
+        {"role": "shadow", "service_ns": 60_000_000},
+    ]
+
+
 def test_two_answers_that_differ_are_counted_as_that(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.analyse(pair(1, other=0.75), pair(2))

@@ -187,8 +187,8 @@ def _value(exchange: Exchange, asked: Table, name: str) -> str:
 def _answer(exchange: Exchange, decoded: Decoded | Fault) -> Answer:
     if isinstance(decoded, Decoded):
         table, document = decoded
-        return Answer(exchange.outcome, exchange.status, exchange.total_ns, table, document, exchange.response_body)
-    return Answer(exchange.outcome, exchange.status, exchange.total_ns, body=exchange.response_body, is_decoded=False)
+        return Answer(exchange.outcome, exchange.status, exchange.service_ns, table, document, exchange.response_body)
+    return Answer(exchange.outcome, exchange.status, exchange.service_ns, body=exchange.response_body, is_decoded=False)
 
 
 def _size(exchange: Exchange) -> int:

@@ -13,7 +13,7 @@ from watchtower.store.schemas import INPUT, OUTPUT
 FIELDS: Final = (
     "request_id", "variant", "role", "outcome", "queue_ns", "connect_ns", "first_byte_ns", "total_ns", "parts",
     "first_part_ns", "last_part_ns", "method", "status", "request_type", "response_type", "request_size",
-    "response_size", "request_note", "response_note",
+    "response_size", "request_note", "response_note", "service_ns",
 )  # fmt: skip
 _WORDS: Final = (
     "variant", "role", "outcome", "method", "request_type", "response_type", "request_note", "response_note",

@@ -115,6 +115,7 @@ SCHEMAS: Final = {
             Column("stream", Type.WORD, "of the journal: who wrote the record"),
             Column("sequence", Type.INTEGER, "of the journal: the segment"),
             Column("offset", Type.INTEGER, "of the journal: the place behind the record"),
+            Column("service_ns", Type.INTEGER, "of the model alone: from the request sent whole to the answer's end"),
         ),
     ),
     TableName.ROWS: Schema(
