@@ -101,12 +101,12 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     test_run: bytes = b""  # x-watchtower-test, when this is test traffic
     traceparent: bytes = b""
     reason: str = ""  # why, when watchtower answered in the upstream's place
-    request_body: bytes = b""
-    response_body: bytes = b""
     # How long the model itself took: from the request's last byte sent until the answer's last byte came, or until the
     # end when it did not. One clock for a primary and a shadow: without the client's upload and its slow reading, without
     # queue and connecting. NEVER when the request was neither sent whole nor answered.
     service_ns: int = NEVER
+    request_body: bytes = b""
+    response_body: bytes = b""
 
 
 class KeptRequest(msgspec.Struct, frozen=True):

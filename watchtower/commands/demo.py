@@ -44,7 +44,7 @@ Send customers who pay more, and see half a minute later that the traffic has ch
   {python} -m watchtower drift --data-dir {data_dir}
 
 Ask what was kept by SQL:
-  {python} -m watchtower query --data-dir {data_dir} "select role, count(*), avg(total_ns) / 1e6 as ms from exchanges group by all"
+  {python} -m watchtower query --data-dir {data_dir} "select role, count(*), avg(service_ns) / 1e6 as ms from exchanges group by all"
 
 Let v2, which is called green here, answer half of the requests, and see who did:
   curl -X PUT http://{admin}/api/v1/endpoints/churn/weights -H 'content-type: application/json' -d '{{"weights": {{"blue": 1, "green": 1}}}}'

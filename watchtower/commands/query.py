@@ -23,7 +23,7 @@ EXAMPLES: Final = """\
 examples:
   watchtower query "show tables"
   watchtower query "select outcome, count(*) from exchanges group by outcome order by 2 desc"
-  watchtower query --last 1h "select variant, quantile_cont(total_ns, 0.99) / 1e6 as p99_ms from exchanges group by variant"
+  watchtower query --last 1h "select variant, quantile_cont(service_ns, 0.99) / 1e6 as p99_ms from exchanges where service_ns >= 0 group by variant"
   watchtower query --parquet rows.parquet 'select * from "rows_churn" where "in.age" > 40'"""
 _WIDEST: Final = 60  # of a column of the table
 _WRONG: Final = 2  # the exit status of SQL that is refused or wrong: it is how the command was used

@@ -46,7 +46,7 @@ _CHECKED: Final = Struct(">3sBII")
 _CRC: Final = Struct(">I")
 _ALL_BITS: Final = 0xFFFFFFFF
 COPIED: Final = 2048  # bytes of bodies up to which a copy is cheaper than parts
-_NO_BODIES: Final = b"\xc4\x00\xc4\x00"  # two empty bodies, as they stand in a record before what follows them
+_NO_BODIES: Final = b"\xc4\x00\xc4\x00"  # two empty bodies, as they end a record
 
 
 class Fault(StrEnum):
@@ -89,7 +89,7 @@ def encode(exchange: Exchange) -> bytes:
 
 
 def encode_parts(exchange: Exchange) -> list[bytes]:
-    """The record's frame, in parts of which some are the bodies themselves where they are large.
+    """The record's frame, in parts of which the last are the bodies themselves where they are large.
 
     A body of 4 kB would be copied three times on its way into a file (measured: 5 µs of the loop for a pair); `writev`
     takes it from where it is.
@@ -97,16 +97,14 @@ def encode_parts(exchange: Exchange) -> list[bytes]:
     if len(exchange.request_body) + len(exchange.response_body) < COPIED:
         payload = _encode(exchange)
         return [_frame(_RECORD, payload)]
-    behind = _encode(exchange.service_ns)
-    bodiless = _encode(structs.replace(exchange, request_body=b"", response_body=b""))
-    bodiless = bodiless[: -len(_NO_BODIES) - len(behind)]
+    bodiless = _encode(structs.replace(exchange, request_body=b"", response_body=b""))[: -len(_NO_BODIES)]
     request, response = exchange.request_body, exchange.response_body
     # A shadow's record has no request: its first part reaches to the answer. Every part costs a little in each step on
     # its way (measured: 1 µs a pair for four parts more).
     if request:
-        first, rest = bodiless + _bin_head(request), [request, _bin_head(response), response, behind]
+        first, rest = bodiless + _bin_head(request), [request, _bin_head(response), response]
     else:
-        first, rest = bodiless + _bin_head(b"") + _bin_head(response), [response, behind]
+        first, rest = bodiless + _bin_head(b"") + _bin_head(response), [response]
     return [_frame_head(_RECORD, first, rest) + first, *rest]
 
 

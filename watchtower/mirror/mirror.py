@@ -76,9 +76,9 @@ class ShadowRecorder:
                 request.noted.get(b"x-watchtower-test", b""),
                 request.noted.get(b"traceparent", b""),
                 "",
+                ended_ns - call.sent_ns if call.sent_ns != NEVER else NEVER,
                 b"",
                 body,
-                ended_ns - call.sent_ns if call.sent_ns != NEVER else NEVER,
             )
         )
 

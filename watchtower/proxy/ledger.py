@@ -166,9 +166,9 @@ class FlowLedger:
                 noted.get(b"x-watchtower-test", b""),
                 noted.get(b"traceparent", b""),
                 account.reason,
+                _service_ns(account),
                 request_body,
                 response_body,
-                _service_ns(account),
             )
         )
 
