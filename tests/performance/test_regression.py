@@ -76,6 +76,14 @@ def test_equal_labels_have_no_share_of_variance_explained() -> None:
     assert of([2.0, 2.0, 2.0], [1.0, 2.0, 3.0]).r2.value is None
 
 
+@pytest.mark.parametrize("rows", [3, 300, 30_000])
+def test_equal_labels_whose_sum_is_rounded_have_none_either(rows: int) -> None:
+    found = of([0.1] * rows, [0.2, 0.1, 0.1] * (rows // 3))
+    found.merge(of([0.1] * 7, [0.2] * 7))
+
+    assert found.r2.value is None
+
+
 def test_before_any_row_nothing_is_said() -> None:
     assert {getattr(Regression(), name).value for name in NAMES} == {None}
 

@@ -16,6 +16,8 @@ Values = Sequence[object] | NDArray[np.generic]
 
 VERSION: Final = 1
 _POWERS: Final = np.arange(5)
+# Of the mean: a spread of labels below this is what adding equal ones leaves in the last digits.
+_ROUNDING: Final = 1e-13
 _BINOMIALS: Final = np.array([[math.comb(k, low) for low in range(5)] for k in range(5)], np.float64)
 
 
@@ -112,6 +114,8 @@ class Regression:
         """Of n rows and label variance v: each moves R² by -(error² - m)/v + m·((label - mean)² - v)/v², m the mean error²."""
         count, spread = self.count, self._label.squares
         if self._centre is None or count < 2 or not (0 < spread < math.inf) or not math.isfinite(self._square.mean):
+            return unknown(count, self.alpha)
+        if math.sqrt(spread / count) < _ROUNDING * abs(self._label.mean):
             return unknown(count, self.alpha)
         variance, mean_square = spread / count, self._square.mean
         slope = mean_square / variance
