@@ -165,6 +165,21 @@ def test_more_classes_are_estimated_one_against_the_rest(metric: str) -> None:
     assert estimate.low < oracle[metric] < estimate.high
 
 
+@pytest.mark.parametrize("absent", [0.0, 1e-9], ids=["never", "hardly ever"])
+def test_the_area_is_unknown_where_a_class_has_none(absent: float) -> None:
+    random = np.random.default_rng(5)
+    known, found = Classification(classes=(0, 1, 2)), Cbpe(classes=(0, 1, 2))
+    labels, predicted, chances = of_three(random, 2000)
+    known.update(labels, predicted, probabilities=chances)
+    chances[:, 2] = absent
+    found.update(chances.argmax(axis=1), chances / chances.sum(axis=1, keepdims=True))
+
+    estimated = found.estimated([fit(*counts) for counts in known.scores_by_class])
+
+    assert estimated.roc_auc.value is None
+    assert estimated.f1.value is not None
+
+
 def test_before_any_row_nothing_is_said() -> None:
     found = Cbpe().estimated([UNFITTED])
 

@@ -94,7 +94,7 @@ class Cbpe:
 
         Macro means are over the classes that were `met`, as those of labelled rows are: a class that is not in the
         traffic would count as 0 here, and not there. Who does not know them leaves out what is neither predicted nor
-        to be expected once.
+        to be expected once. The area is unknown where a class is not met, as that of labelled rows is.
         """
         pairs = list(zip(self._counts.astype(np.float64), calibrations, strict=True))
         macro = pairs
@@ -104,6 +104,9 @@ class Cbpe:
             else:
                 is_met = [name in met for name in self.classes]
             macro = [pair for pair, is_one in zip(pairs, is_met, strict=True) if is_one]
+        areas = [_area(*pair) for pair in macro]
+        if len(macro) < len(pairs) or None in areas:
+            areas = []
         if len(pairs) == 1:
             accuracy = [_accuracy(*pairs[0])]
         else:
@@ -115,7 +118,7 @@ class Cbpe:
             self._estimate([_precision(*pair) for pair in macro], len(macro), calibrations),
             self._estimate([_recall(*pair) for pair in macro], len(macro), calibrations),
             self._estimate([_f1(*pair) for pair in macro], len(macro), calibrations),
-            self._estimate([_area(*pair) for pair in pairs], len(pairs), calibrations),
+            self._estimate(areas, len(areas), calibrations),
         )
 
     def _estimate(self, parts: list[_Part | None], divisor: int, calibrations: Sequence[Calibration]) -> Estimate:
