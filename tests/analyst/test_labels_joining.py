@@ -6,6 +6,7 @@ from analyst_stage import ENDPOINT
 from label_stage import KEPT, LabelStage, answered, counts, series, settle, shadowed, values
 from recording import primary
 
+from watchtower.analyst.measuring import DECIDED_BY
 from watchtower.clock import SECOND
 from watchtower.metrics import catalogue
 from watchtower.store.inbox import InboxLabel
@@ -279,3 +280,32 @@ def test_more_labels_than_one_look_takes_are_all_joined(tmp_path: Path) -> None:
         state.labels.put(InboxLabel(f"{n:06d}", row, 1, SECOND) for n in (1, 2) for row in range(rows))
 
     assert counts(stage.measure())["joined"] == 2 * rows
+
+
+@pytest.mark.parametrize("labelled", [0, 50_000], ids=["without its label", "with its label"])
+def test_a_row_of_a_clock_that_was_ahead_ends_the_period_of_no_other(tmp_path: Path, labelled: int) -> None:
+    stage = LabelStage(tmp_path, ALONE)
+    ahead = answered(50_000, 0.9, at_s=400 * DAY)
+    stage.label({labelled: 1})
+    stage.measure([ahead, *(answered(number, 0.9) for number in range(10))])
+    stage.clock.advance(DAY)
+    stage.record((answered(100 + number, 0.9, at_s=DAY) for number in range(9)), "w1-2")
+    stage.label({100: 1}, at_s=DAY + 5)
+    shown = series(stage.measure())
+
+    assert (shown["rows"], shown["labelled"]) == (20, 2)
+
+
+@pytest.mark.slow
+def test_a_row_of_a_clock_that_was_ahead_does_not_keep_estimates_from_following(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, ALONE)
+    stage.label({number: number % 2 for number in range(DECIDED_BY)})
+    stage.measure(answered(number, 0.9) for number in range(DECIDED_BY))
+    stage.record([answered(50_000, 0.9, at_s=400 * DAY)], "w1-2")
+    stage.measure()
+    for day in range(1, 5):
+        stage.clock.advance(DAY)
+        stage.record((answered(1000 * day + number, 0.9, at_s=day * DAY) for number in range(10)), f"w1-{day + 2}")
+        shown = stage.measure()
+
+    assert {each["rows"] for each in series(shown)["without_labels"]} == {20}

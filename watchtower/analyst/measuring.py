@@ -164,12 +164,14 @@ class Measuring:
         more = [None if value is None else value.decode("utf-8", "replace") for value in values]
         return Table((*asked.names, *names), [[*row, *more] for row in asked.rows])
 
-    def answered(self, frame: Frame, columns: Mapping[str, Any]) -> None:
+    def answered(self, frame: Frame, columns: Mapping[str, Any], now_ns: int) -> None:
         """Rows that came, whether they will have a label or not."""
         key = frame.key
         if not key.outputs:
             return
-        self.coverage.answered(key.role, key.variant, key.window_ns, len(frame))
+        # One row of a clock that was ahead must not end the period of all others.
+        at_ns = min(key.window_ns, now_ns)
+        self.coverage.answered(key.role, key.variant, at_ns, len(frame))
         measured = self._measured
         if measured is None or not measured.reading.has_estimates:
             return
@@ -180,7 +182,7 @@ class Measuring:
         nothing = (None,) * len(frame)
         scores = columns.get(chosen.score or "", nothing)
         vectors = columns.get(chosen.vector or "", nothing)
-        measured.estimating(key.variant).answered(measured.reading.answers(predicted, scores, vectors), key.window_ns)
+        measured.estimating(key.variant).answered(measured.reading.answers(predicted, scores, vectors), at_ns)
 
     def columns(self, present: Sequence[str]) -> list[str]:
         """Which of a file's columns are needed beside the labels."""
@@ -210,7 +212,7 @@ class Measuring:
             mine = [row for row in rows if (row.role, row.who) == (role, who)]
             started = np.array([row.started_ns for row in mine], np.int64)
             known = np.array([row.label.at_ns for row in mine], np.int64)
-            self.coverage.labelled(role, who, started, known - started)
+            self.coverage.labelled(role, who, np.minimum(started, now_ns), known - started)
         if self._measured is not None:
             self._measured.update(rows, now_ns)
             return
