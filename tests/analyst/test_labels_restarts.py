@@ -118,6 +118,32 @@ def test_other_settings_begin_the_metrics_anew_and_keep_the_counts(tmp_path: Pat
     assert (shown["joined"], shown["coverage"], shown["series"]) == (6, 1, [])
 
 
+def test_under_other_settings_the_task_is_decided_by_as_many_labels_again(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    numbers = [7.0, *(0.5 + number for number in range(2 * DECIDED_BY - 1))]
+    stage.record(answered(number, value) for number, value in enumerate(numbers))
+    stage.label({number: numbers[number] for number in range(1, DECIDED_BY + 1)})
+    stage.measure()
+    stage.configure({"performance": {"alpha": 0.1}}, analyst={"max_lag": "100d"})
+    stage.label({0: 8})
+    first = stage.measure()
+    stage.label({number: numbers[number] for number in range(DECIDED_BY + 1, 2 * DECIDED_BY)})
+    then = stage.measure()
+
+    assert (first["task"], first["is_decided"]) == ("classification", False)
+    assert (then["task"], then["is_decided"]) == ("regression", True)
+
+
+def test_labels_whose_rows_had_no_prediction_decide_no_task() -> None:
+    measuring = Measuring(PerformanceSettings())
+    rows = [joined_row(number)._replace(predicted=None) for number in range(DECIDED_BY)]
+    measuring.count(rows, len(rows), 1)
+    measuring.join(rows[0].label, [Row("blue", "primary", 0, {"out.prediction": 0.5})])
+    measuring.count([*rows, joined_row(0)], len(rows) + 1, 1)
+
+    assert (measuring.joined, measuring.is_decided) == (2 * DECIDED_BY + 1, False)
+
+
 def test_a_statistic_of_another_version_begins_anew(tmp_path: Path) -> None:
     settings = PerformanceSettings()
     measuring = Measuring(settings)

@@ -218,9 +218,10 @@ class Measuring:
             return
         if self._choice is None:  # no answer had the column that labels are of
             return
-        self._early += rows
+        self._early += [row for row in rows if row.predicted is not None]  # the others say nothing of the task
         self._provisional = None
-        if self.joined >= DECIDED_BY:
+        # Not all that ever joined: under other settings they are counted anew.
+        if len({(row.label.request_id, row.label.row) for row in self._early}) >= DECIDED_BY:
             self._measured = Measured(decide(self._choice, self._early, self.settings), self.settings)
             self._measured.update(self._early, now_ns)
             self._early = []
