@@ -28,6 +28,7 @@ def series(**changed: Any) -> PerformanceSeriesView:
         since=NOON - 3600,
         rows=1200,
         labelled=340,
+        unusable_labels=0,
         coverage=0.2833,
         lag_seconds=LAGS,
         estimates=[ACCURACY],
@@ -113,6 +114,12 @@ def test_segments_beyond_those_asked_for_are_counted() -> None:
     first = next(line for line in lines if "blue" in line)
     assert first.startswith("  blue (primary), de: 340 rows have labels, since")
     assert lines[-1] == "  2 more segments; --segments and --json show them"
+
+
+def test_labels_that_are_in_no_metric_are_counted() -> None:
+    lines = list(told(performance(series(unusable_labels=1200)), NOON, 5))
+
+    assert "  1,200 labels name none of the classes, or no number: they are in no metric" in lines
 
 
 def test_a_table_fits_the_page() -> None:

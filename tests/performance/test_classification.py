@@ -204,7 +204,7 @@ def test_rows_without_a_label_or_a_prediction_are_counted_and_left_out() -> None
 
     found.update([1, None, float("nan"), 0, [1]], [1, 1, 1, None, 1])
 
-    assert (found.count, found.unlabelled) == (1, 4)
+    assert (found.count, found.unlabelled, found.unusable_labels) == (1, 4, 3)
 
 
 def test_scores_that_are_no_probabilities_are_counted_and_left_out() -> None:
@@ -284,6 +284,7 @@ def test_what_is_merged_equals_the_whole(one: list[Any], other: list[Any]) -> No
 
     whole = counted(one + other)
     assert (merged.count, merged.unlabelled, merged.bad_scores) == (whole.count, whole.unlabelled, whole.bad_scores)
+    assert merged.unusable_labels == whole.unusable_labels
     assert summary(merged) == pytest.approx(summary(whole), abs=1e-9)
 
 

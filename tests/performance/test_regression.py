@@ -63,7 +63,7 @@ def test_texts_of_numbers_are_numbers() -> None:
 def test_what_is_no_finite_number_is_counted_and_left_out() -> None:
     found = of([1.0, None, float("nan"), "high", 10**400, 2.0, 3], [1.0, 1.0, 1.0, 1.0, 1.0, float("inf"), [3]])
 
-    assert (found.count, found.unusable) == (1, 6)
+    assert (found.count, found.unusable, found.unusable_labels) == (1, 6, 4)
 
 
 def test_labels_of_nothing_have_no_part_in_the_relative_error() -> None:
@@ -123,6 +123,7 @@ def test_what_is_merged_equals_the_whole(one: list[Any], other: list[Any]) -> No
 
     assert summary(merged) == pytest.approx(summary(whole), rel=1e-6, abs=1e-4, nan_ok=True)
     assert (merged.count, merged.unusable, merged.zero_labels) == (whole.count, whole.unusable, whole.zero_labels)
+    assert merged.unusable_labels == whole.unusable_labels
 
 
 @pytest.mark.parametrize("cut", [0, 1, 17, 299, 300])

@@ -240,6 +240,7 @@ class PerformanceSeriesView(msgspec.Struct, frozen=True, kw_only=True):
     since: float | None  # when the first of the labels that are counted here was joined
     rows: int | None  # that it answered within the label period; of a segment nobody counts them
     labelled: int  # of these; of a segment, that are counted here
+    unusable_labels: int  # that name none of the classes, or no number: they are in no metric
     coverage: float | None
     lag_seconds: dict[str, float | None]
     estimates: list[EstimateView]

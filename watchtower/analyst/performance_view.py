@@ -74,6 +74,7 @@ def _one(measuring: Measuring, measured: Measured, key: Key, role: str) -> Perfo
         since=_seconds(sums.since_ns if sums else None),
         rows=coverage.rows if coverage else None,
         labelled=coverage.labelled if coverage else sums.whole.count if sums else 0,
+        unusable_labels=sums.whole.unusable_labels if sums else 0,
         coverage=coverage.share.value if coverage else None,
         lag_seconds=_lags(coverage) if coverage else {},
         estimates=sums.told(partial(_metrics, measured.reading.task)) if sums else [],

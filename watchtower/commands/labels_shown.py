@@ -45,6 +45,8 @@ def _series(series: PerformanceSeriesView, now: float) -> Iterator[str]:
         yield f"  {_lag(series.lag_seconds)}"
     else:
         yield f"  {printable(_who(series))}: {series.labelled:,} rows have labels{since}"
+    if series.unusable_labels:
+        yield f"  {series.unusable_labels:,} labels name none of the classes, or no number: they are in no metric"
     by_labels = {one.metric: one for one in series.estimates}
     without = {one.metric: one for one in series.without_labels}
     rows = [

@@ -26,6 +26,7 @@ _SMALLEST: Final = float(np.finfo(np.float64).eps)  # scikit-learn's floor of a 
 class ClassificationState(msgspec.Struct, frozen=True, array_like=True):
     confusion: ConfusionState
     unlabelled: int
+    unusable_labels: int
     bad_scores: int
     loss: Mean
     areas: list[Packed]
@@ -67,6 +68,7 @@ class Classification:
         self.index = ClassIndex(self.classes or [self.positive], max(max_classes, len(self.classes)))
         self.confusion = Confusion(self.index, alpha)
         self.unlabelled = 0
+        self.unusable_labels = 0  # of them, those whose label names no class
         self.bad_scores = 0
         self._loss = Mean()
         self._areas = [RocAuc(alpha) for _ in self.classes] if len(self.classes) > 2 else [RocAuc(alpha)]
@@ -79,6 +81,7 @@ class Classification:
         label_codes, predicted_codes = self.index.codes(labels), self.index.codes(predicted)
         usable = (label_codes != MISSING) & (predicted_codes != MISSING)
         self.unlabelled += int(np.count_nonzero(~usable))
+        self.unusable_labels += int(np.count_nonzero(label_codes == MISSING))
         agree = label_codes == predicted_codes
         for place in np.flatnonzero(usable & agree & (label_codes == self.index.limit)):
             agree[place] = class_name(labels[int(place)]) == class_name(predicted[int(place)])
@@ -134,6 +137,7 @@ class Classification:
         """The other must have been made alike."""
         self.confusion.merge(other.confusion)
         self.unlabelled += other.unlabelled
+        self.unusable_labels += other.unusable_labels
         self.bad_scores += other.bad_scores
         self._loss.merge(other._loss)
         self._calibration.merge(other._calibration)
@@ -211,6 +215,7 @@ class Classification:
         kept = ClassificationState(
             self.confusion.kept(),
             self.unlabelled,
+            self.unusable_labels,
             self.bad_scores,
             self._loss,
             [packed(area.counts) for area in self._areas],
@@ -224,7 +229,8 @@ class Classification:
         kept = read_version(data, VERSION, ClassificationState)
         self.confusion = Confusion.from_kept(kept.confusion, self.alpha)
         self.index = self.confusion.index
-        self.unlabelled, self.bad_scores, self._loss = kept.unlabelled, kept.bad_scores, kept.loss
+        self.unlabelled, self.unusable_labels = kept.unlabelled, kept.unusable_labels
+        self.bad_scores, self._loss = kept.bad_scores, kept.loss
         for area, counts in zip(self._areas, kept.areas, strict=True):
             area.counts = unpacked(counts)
         self._calibration.counts = unpacked(kept.calibration_counts)

@@ -23,6 +23,7 @@ _BINOMIALS: Final = np.array([[math.comb(k, low) for low in range(5)] for k in r
 
 class RegressionState(msgspec.Struct, frozen=True, array_like=True):
     unusable: int
+    unusable_labels: int
     zero_labels: int
     means: list[Mean]
     centre: float | None
@@ -44,6 +45,7 @@ class Regression:
     def __init__(self, *, alpha: float = ALPHA) -> None:
         self.alpha = alpha
         self.unusable = 0
+        self.unusable_labels = 0  # of them, those whose label is no number
         self.zero_labels = 0
         self._error, self._size, self._square, self._relative, self._label = (Mean() for _ in range(5))
         self._centre: float | None = None
@@ -53,6 +55,7 @@ class Regression:
         label, answer = numbers(labels), numbers(predicted)
         usable = np.isfinite(label) & np.isfinite(answer)
         self.unusable += int(np.count_nonzero(~usable))
+        self.unusable_labels += int(np.count_nonzero(~np.isfinite(label)))
         label, answer = label[usable], answer[usable]
         if not label.size:
             return
@@ -74,6 +77,7 @@ class Regression:
 
     def merge(self, other: Self) -> None:
         self.unusable += other.unusable
+        self.unusable_labels += other.unusable_labels
         self.zero_labels += other.zero_labels
         with np.errstate(over="ignore", invalid="ignore"):
             for own, others in zip(self._means(), other._means(), strict=True):
@@ -133,13 +137,19 @@ class Regression:
 
     def state(self) -> bytes:
         kept = RegressionState(
-            self.unusable, self.zero_labels, list(self._means()), self._centre, self._powers.tolist()
+            self.unusable,
+            self.unusable_labels,
+            self.zero_labels,
+            list(self._means()),
+            self._centre,
+            self._powers.tolist(),
         )
         return versioned(VERSION, kept)
 
     def restore(self, data: bytes) -> None:
         kept = read_version(data, VERSION, RegressionState)
-        self.unusable, self.zero_labels, self._centre = kept.unusable, kept.zero_labels, kept.centre
+        self.unusable, self.unusable_labels = kept.unusable, kept.unusable_labels
+        self.zero_labels, self._centre = kept.zero_labels, kept.centre
         self._error, self._size, self._square, self._relative, self._label = kept.means
         self._powers = np.array(kept.powers)
 
