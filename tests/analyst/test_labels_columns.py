@@ -101,3 +101,38 @@ def test_many_classes_by_number_are_no_counts() -> None:
     reading = decide(VECTOR, rows(*many, vector=[0.02] * 50), PerformanceSettings())
 
     assert (reading.task, reading.why) == (Task.CLASSIFICATION, "predictions are the likeliest class")
+
+
+@pytest.mark.parametrize("positive", [None, "fraud"])
+def test_the_positive_class_is_that_of_labels_and_predictions_together(positive: str | None) -> None:
+    said = rows(("fair", "fair"), ("fair", "fraud"), ("fair", "fair"))
+
+    assert decide(PLAIN, said, PerformanceSettings(positive=positive)).positive == "fraud"
+
+
+def test_a_few_odd_labels_turn_no_other_class_positive() -> None:
+    many = rows(*[("fair", "fair"), ("fraud", "fraud")] * 20, ("NA", "fraud"))
+
+    assert decide(PLAIN, many, PerformanceSettings()).positive == "fraud"
+
+
+def test_one_score_without_a_word_on_its_classes_is_of_the_two_that_are_named() -> None:
+    scored = Choice("out.class", "out.sure", None)
+    many = rows(*[("fair", "fair"), ("fraud", "fraud")] * 20, ("NA", "fraud"), score=0.5)
+
+    assert decide(scored, many, PerformanceSettings()).classes == ("fair", "fraud")
+    assert decide(scored, many, PerformanceSettings(score_of="predicted")).classes == ()
+
+
+def test_a_shadow_that_answers_in_another_way_decides_nothing() -> None:
+    shares = rows((1, 0.75), (0, 0.25))
+    names = [row._replace(who="green", role="shadow", predicted="yes") for row in shares]
+
+    assert decide(PLAIN, [*shares, *names], PerformanceSettings()).is_share
+
+
+def test_shares_that_cannot_be_cut_are_no_predictions() -> None:
+    reading = decide(PLAIN, rows(("legit", 0.75), ("fraud", 0.5)), PerformanceSettings())
+
+    assert (reading.is_measured, reading.has_estimates, reading.positive) == (False, False, None)
+    assert reading.answers([0.75, 0.5], [None] * 2, [None] * 2).predicted == [None, None]

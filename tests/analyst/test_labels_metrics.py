@@ -9,6 +9,7 @@ from label_stage import LabelStage, answered, counts, series, shadowed, values
 from recording import primary
 from sklearn import metrics  # type: ignore[import-untyped]
 
+from watchtower.analyst.measuring import DECIDED_BY
 from watchtower.metrics import catalogue
 from watchtower.record import Exchange
 
@@ -231,15 +232,81 @@ def test_a_shadow_that_answers_one_number_beside_probabilities_ends_no_analyst(t
     assert counts(shown)["joined"] == 5
 
 
-@pytest.mark.parametrize("at", [0, ROWS - 1], ids=["before the task is decided", "behind it"])
-def test_a_label_that_is_neither_of_two_classes_is_counted_and_left_out(tmp_path: Path, at: int) -> None:
-    stage = LabelStage(tmp_path)
-    scores, labels = scored()
-    stage.label({number: "NA" if number == at else label for number, label in enumerate(labels)})
+def shares(score: float) -> object:
+    return score
 
-    shown = stage.measure([answered(number, score) for number, score in enumerate(scores)])
+
+def vectors(score: float) -> object:
+    return [1 - score, score]
+
+
+def classes(score: float) -> object:
+    return {"class": "fraud" if score > 0.5 else "fair", "sure": score}
+
+
+@pytest.mark.parametrize("at", [0, ROWS - 1], ids=["before the task is decided", "behind it"])
+@pytest.mark.parametrize(
+    ("answer", "names", "performance"),
+    [
+        (shares, (0, 1), {}),
+        (vectors, (0, 1), {}),
+        (vectors, ("fair", "fraud"), {"classes": ["fair", "fraud"]}),
+        (classes, ("fair", "fraud"), {"prediction": "class", "score": "sure"}),
+    ],
+    ids=["share", "vector", "vector with names", "score beside it"],
+)
+def test_a_label_that_is_none_of_the_classes_is_counted_and_left_out(
+    tmp_path: Path, answer: Any, names: tuple[Any, Any], performance: dict[str, Any], at: int
+) -> None:
+    stage = LabelStage(tmp_path, {"performance": performance})
+    scores, labels = scored()
+    stage.label({number: "NA" if number == at else names[label] for number, label in enumerate(labels)})
+
+    shown = stage.measure([answered(number, answer(score)) for number, score in enumerate(scores)])
 
     rest = [number for number in range(ROWS) if number != at]
-    expected = metrics.roc_auc_score([labels[number] for number in rest], [scores[number] for number in rest])
-    assert values(shown)["roc_auc"] == pytest.approx(expected, abs=0.01)
-    assert counts(shown)["joined"] == ROWS
+    truth, said = [labels[number] for number in rest], [scores[number] for number in rest]
+    assert values(shown)["f1"] == pytest.approx(metrics.f1_score(truth, [score > 0.5 for score in said]))
+    assert values(shown)["roc_auc"] == pytest.approx(metrics.roc_auc_score(truth, said), abs=0.01)
+    assert (counts(shown)["joined"], series(shown)["unusable_labels"]) == (ROWS, 1)
+
+
+def test_of_a_rare_class_that_has_no_label_yet_the_predictions_know(tmp_path: Path) -> None:
+    scores, truth = scored()
+    truth = [label if number >= DECIDED_BY else 0 for number, label in enumerate(truth)]
+    stage = LabelStage(tmp_path, {"performance": {"prediction": "class"}})
+    stage.record(answered(number, classes(score)) for number, score in enumerate(scores))
+    stage.label(dict.fromkeys(range(DECIDED_BY), "fair"))
+    stage.measure()
+    stage.label({number: ("fair", "fraud")[truth[number]] for number in range(DECIDED_BY, ROWS)})
+    shown = stage.measure()
+
+    assert shown["positive"] == "fraud"
+    assert values(shown)["f1"] == pytest.approx(metrics.f1_score(truth, [score > 0.5 for score in scores]))
+
+
+@pytest.mark.parametrize(
+    ("names", "performance"),
+    [(("no", "yes"), {}), (("legit", "fraud"), {"positive": "fraud"}), (("a", "b"), {"classes": ["a", "b"]})],
+)
+def test_shares_are_cut_into_the_two_names_of_labels(
+    tmp_path: Path, names: tuple[str, str], performance: dict[str, Any]
+) -> None:
+    scores, truth = scored()
+    stage = LabelStage(tmp_path, {"performance": performance})
+    labelled(stage, [names[label] for label in truth])
+    shown = stage.measure(answered(number, score) for number, score in enumerate(scores))
+
+    assert (shown["task"], shown["positive"]) == ("classification", names[1])
+    assert values(shown)["f1"] == pytest.approx(metrics.f1_score(truth, [score >= 0.5 for score in scores]))
+    assert values(shown)["roc_auc"] == pytest.approx(metrics.roc_auc_score(truth, scores))
+
+
+def test_shares_of_a_class_that_nobody_names_are_not_measured_and_it_is_said_why(tmp_path: Path) -> None:
+    scores, truth = scored()
+    stage = LabelStage(tmp_path)
+    labelled(stage, [("legit", "fraud")[label] for label in truth])
+    shown = stage.measure(answered(number, score) for number, score in enumerate(scores))
+
+    assert (shown["is_decided"], values(shown), series(shown)["labelled"]) == (True, {}, ROWS)
+    assert "until performance.positive or performance.classes says it" in shown["why"]

@@ -5,8 +5,8 @@ probabilities, its derived `NAME.label` is what was said and the vector is how s
 decided from the first labelled rows and then kept: metrics of two tasks are no series.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -17,7 +17,8 @@ from watchtower.performance.classes import class_name
 from watchtower.performance.labels import Label
 from watchtower.performance.numbers import number, numbers
 from watchtower.performance.settings import PerformanceSettings, Task
-from watchtower.performance.task import decide_task
+from watchtower.performance.task import are_mostly, are_shares, class_names, decide_task
+from watchtower.record import Role
 from watchtower.store.schemas import OUTPUT
 
 Numbers = NDArray[np.float64]
@@ -25,6 +26,10 @@ ScoreOf = Literal["positive", "predicted"]
 
 _LABEL: Final = ".label"  # what `payload/derive.py` adds behind the name of a vector
 _SCORE: Final = ".score"
+_OF_NEITHER: Final = (
+    "predictions are shares, and which of two classes they speak for is not known: "
+    "nothing is measured until performance.positive or performance.classes says it"
+)
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -75,9 +80,10 @@ class Reading(msgspec.Struct, frozen=True):
     task: Task
     why: str
     columns: Choice
+    is_measured: bool = True  # whether predictions say a class at all
     is_share: bool = False  # the prediction is a probability, cut at the threshold
     score_of: ScoreOf = "positive"
-    classes: tuple[str, ...] = ()  # of the probabilities' columns, where there are any
+    classes: tuple[str, ...] = ()  # where all are known; of probabilities, in the order of their columns
     positive: str | None = None
     is_binary: bool = False
     threshold: float = 0.5
@@ -90,7 +96,7 @@ class Reading(msgspec.Struct, frozen=True):
     @property
     def has_estimates(self) -> bool:
         """Whether there is a score for each class that could be right, so that one can tell without labels."""
-        if self.task is Task.REGRESSION:
+        if self.task is Task.REGRESSION or not self.is_measured:
             return False
         has_one = (self.is_share or self.columns.score is not None) and len(self.classes) <= 2
         return self.columns.vector is not None or (has_one and self.is_binary)
@@ -98,6 +104,8 @@ class Reading(msgspec.Struct, frozen=True):
     def answers(self, predicted: Sequence[Any], scores: Sequence[Any], vectors: Sequence[Any]) -> Answers:
         if self.task is Task.REGRESSION:
             return Answers(predicted)
+        if not self.is_measured:
+            return Answers([None] * len(predicted))
         if self.is_share:
             shares = numbers(predicted)
             return Answers(self._cut(shares), shares)
@@ -106,19 +114,16 @@ class Reading(msgspec.Struct, frozen=True):
             return Answers(self._likeliest(found) if self.columns.is_derived else predicted, None, found)
         return Answers(predicted, numbers(scores) if self.columns.score is not None else None)
 
-    def label(self, value: object) -> object:
-        """None where a share is of neither class: it would turn two classes into three."""
-        return None if self.is_share and class_name(value) not in self._two else value
-
-    @property
-    def _two(self) -> tuple[str, str]:
-        """The class that a large share speaks for, and the other."""
-        yes = self.positive or "1"
-        return yes, next((name for name in (*self.classes, "0", "1") if name != yes), "0")
+    def labels(self, values: Sequence[object]) -> Sequence[object]:
+        """None in place of what is none of the classes: one "NA" would turn two of them into three."""
+        if not self.classes:
+            return values
+        known = frozenset(self.classes)
+        return [value if class_name(value) in known else None for value in values]
 
     def _cut(self, shares: Numbers) -> list[str | None]:
-        yes, no = self._two
-        names = np.where(shares >= self.threshold, yes, no).astype(object)
+        no = next(name for name in self.classes if name != self.positive)
+        names = np.array([no, self.positive], np.object_)[(shares >= self.threshold).astype(np.intp)]
         names[np.isnan(shares)] = None
         found: list[str | None] = names.tolist()
         return found
@@ -168,34 +173,41 @@ def choose(columns: Sequence[str], settings: PerformanceSettings) -> Choice | No
 
 
 def decide(columns: Choice, rows: Sequence[Joined], settings: PerformanceSettings) -> Reading:
-    labels, predicted = [row.label.value for row in rows], [row.predicted for row in rows]
-    decision = decide_task(labels, predicted, settings.task)
+    """By what the primary's variants said, where they said something: a shadow may answer in another way."""
+    deciding = [row for row in rows if row.role == Role.PRIMARY] or rows
+    labels, predicted = [row.label.value for row in deciding], [row.predicted for row in deciding]
+    positive = class_name(settings.positive)
+    decision = decide_task(labels, predicted, settings.task, positive)
     if settings.task is Task.AUTO and (columns.is_derived or settings.classes):
         # A hundred classes by number look like counts, where nobody says that they are classes.
         why = "predictions are the likeliest class" if columns.is_derived else "classes are configured"
-        decision = decide_task(labels, predicted, Task.CLASSIFICATION)._replace(why=why)
+        decision = decide_task(labels, predicted, Task.CLASSIFICATION, positive)._replace(why=why)
     if decision.task is Task.REGRESSION:
         return Reading(Task.REGRESSION, decision.why, columns)
-    columns = _probabilities(columns, rows)
-    names = {name for value in labels if (name := class_name(value)) is not None}
-    said = {name for value in predicted if (name := class_name(value)) is not None}
-    classes = tuple(name for value in settings.classes if (name := class_name(value)))
-    width = _width(row.vector for row in rows) if columns.vector else 0
-    if width and not classes and names <= {str(at) for at in range(width)}:
-        classes = tuple(str(at) for at in range(width))
+    columns = _probabilities(columns, deciding)
+    names, said = class_names(labels), class_names([row.predicted for row in rows])
+    classes = tuple(class_names(settings.classes)) or decision.of_share
+    is_share = are_shares(labels, predicted)
+    if is_share and len({*classes}) != 2:
+        return Reading(Task.CLASSIFICATION, _OF_NEITHER, columns, is_measured=False)
+    width = _width(row.vector for row in deciding) if columns.vector else 0
+    positions = tuple(str(at) for at in range(width))
+    if not classes and are_mostly(names, positions):
+        classes = positions
     has_vector = width > 0 and len(classes) == width
-    # A share is cut where its classes are known: 0 and 1, or the two that are configured.
-    is_share = decision.is_score or (len(classes) == 2 and columns == Choice(columns.prediction, None, None))
-    is_share = is_share and _are_shares(predicted)
+    score_of: ScoreOf = "predicted" if columns.is_derived and not has_vector else settings.score_of
+    two = _two_classes(names, said, positive)
+    if not classes and columns.score is not None and score_of == "positive":
+        classes = two  # a score of the positive class leaves room for one other
     return Reading(
         Task.CLASSIFICATION,
         decision.why,
         columns if has_vector else msgspec.structs.replace(columns, vector=None),
         is_share=is_share,
-        score_of="predicted" if columns.is_derived and not has_vector else settings.score_of,
+        score_of=score_of,
         classes=classes,
-        positive=_positive(names, classes, settings),
-        is_binary=is_share or len({*classes} if has_vector else names | said) <= 2,
+        positive=_positive(two, classes, positive),
+        is_binary=is_share or len({*classes} if has_vector else {*(classes or names), *said}) <= 2,
         threshold=settings.threshold,
     )
 
@@ -211,21 +223,25 @@ def _width(cells: Iterable[Any]) -> int:
     return next((len(cell) for cell in cells if isinstance(cell, list)), 0)
 
 
-def _positive(names: AbstractSet[str], classes: Sequence[str], settings: PerformanceSettings) -> str | None:
+def _two_classes(names: Sequence[str], said: Sequence[str], positive: str | None) -> tuple[str, ...]:
+    """The two that nearly all labels and predictions are of, the positive one last; none where there are others."""
+    given = [] if positive is None else [positive]
+    often = [name for values in (said, names) for name, _ in Counter(values).most_common()]
+    found = sorted([*dict.fromkeys([*given, *often])][:2])
+    if len(found) < 2 or not are_mostly(said, found) or not are_mostly(names, found):
+        return ()
+    last = positive or ("1" if "1" in found else found[1])
+    return next(name for name in found if name != last), last
+
+
+def _positive(two: Sequence[str], classes: Sequence[str], given: str | None) -> str:
     """Of two classes, without a word on it: 1, or the second of those that are listed, or of the alphabet."""
-    given = class_name(settings.positive) if settings.positive is not None else None
     if classes:
         second = classes[1] if len(classes) == 2 else classes[0]
-        return given if given in classes else second
+        return given if given is not None and given in classes else second
     if given is not None:
         return given
-    return sorted(names)[1] if len(names) == 2 and "1" not in names else "1"
-
-
-def _are_shares(predicted: Sequence[Any]) -> bool:
-    found = numbers(predicted)
-    found = found[np.isfinite(found)]
-    return bool(found.size and found.min() >= 0 and found.max() <= 1 and (found != np.round(found)).any())
+    return two[1] if two else "1"
 
 
 def matrix(vectors: Sequence[Any], width: int) -> Numbers:

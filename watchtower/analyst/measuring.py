@@ -53,7 +53,7 @@ class Measured:
         for who in dict.fromkeys(row.who for row in rows):
             mine = [row for row in rows if row.who == who]
             labelled = Labelled(
-                [self.reading.label(row.label.value) for row in mine],
+                self.reading.labels([row.label.value for row in mine]),
                 self.reading.answers(
                     [row.predicted for row in mine], [row.score for row in mine], [row.vector for row in mine]
                 ),

@@ -25,7 +25,7 @@ class PerformanceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     score: str | None = None  # the output column of probabilities: a number, or one for each of `classes`
     score_of: Literal["positive", "predicted"] = "positive"  # whose probability a single score is
     threshold: Share = 0.5  # where the prediction itself is a probability: from here on it is the positive class
-    positive: str | None = None  # the class that precision and recall are of; without it 1, or the second of two
+    positive: str | None = None  # the class of precision, recall and shares; without it 1, or the second of two
     classes: tuple[str, ...] = ()  # in the order of the probabilities' columns
     segments: tuple[str, ...] = ()  # input columns or headers by whose values every number is told apart as well
     max_segments: Count = 20  # values of one segment column that are told apart; later ones are one
