@@ -56,6 +56,13 @@ def test_a_class_without_probability_has_no_part_in_the_divergence(size: int) ->
     assert probabilities(p, q, 0.5).second == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("size", [2, 40])
+def test_the_smallest_probability_there_is_changes_nothing(size: int) -> None:
+    p, q = [1.0, *[0.0] * (size - 1)], [1.0, 5e-324, *[0.0] * (size - 2)]
+
+    assert probabilities(p, q, 0.5) == probabilities(q, p, 0.5) == (True, False, 5e-324, 0.0)
+
+
 def test_probabilities_agree_while_the_decision_is_the_same() -> None:
     readings = [probabilities([0.1, 0.2, 0.7], q, 0.5) for q in ([0.3, 0.2, 0.5], [0.1, 0.5, 0.4])]
 

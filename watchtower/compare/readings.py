@@ -108,20 +108,20 @@ def probabilities(a: Sequence[float], b: Sequence[float], threshold: float) -> R
 
 
 def _jensen_shannon(p: Any, q: Any) -> float:
-    middle = (p + q) / 2
+    both = p + q  # not halved: the half of the smallest float is 0
     with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(p > 0, p * np.log2(p / middle), 0.0) + np.where(q > 0, q * np.log2(q / middle), 0.0)
+        terms = np.where(p > 0, p * np.log2(2 * p / both), 0.0) + np.where(q > 0, q * np.log2(2 * q / both), 0.0)
     return max(0.0, float(terms.sum()) / 2)
 
 
 def _short_jensen_shannon(a: Sequence[float], b: Sequence[float]) -> float:
     total = 0.0
     for p, q in zip(a, b, strict=True):
-        middle = (p + q) / 2
+        both = p + q
         if p > 0:
-            total += p * math.log2(p / middle)
+            total += p * math.log2(2 * p / both)
         if q > 0:
-            total += q * math.log2(q / middle)
+            total += q * math.log2(2 * q / both)
     return max(0.0, total / 2)
 
 
