@@ -200,6 +200,18 @@ def test_a_twin_that_says_nothing_leaves_it_undecided() -> None:
     assert (found.decision, found.more) == (UNDECIDED, None)
 
 
+def test_while_a_twin_says_nothing_the_interval_narrows_and_nothing_has_changed() -> None:
+    rng = np.random.default_rng(1)
+    verdict = ShadowVerdict(SCORED, has_twin=True)
+    highs = []
+    for disagreement in (0.0, 0.0, 0.1):
+        found = judged(fed(verdict, rng, 1, disagreement=disagreement))[Budget.DISAGREEMENT]
+        highs.append(found.high or 0)
+
+    assert highs == sorted(highs, reverse=True)
+    assert found.changed == ""
+
+
 def test_after_a_restart_it_judges_as_before() -> None:
     rng = np.random.default_rng(1)
     before, after = fed(ShadowVerdict(SCORED), rng, 9), ShadowVerdict(SCORED)

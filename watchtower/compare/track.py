@@ -81,7 +81,8 @@ class Track:
         low, high = self.main.interval(self.alpha)
         before = (self.low, self.high)
         self.low, self.high = max(self.low, low), min(self.high, high)
-        if self.low > self.high or (self.main.count and not self.low <= self._unmoved_value() <= self.high):
+        value = self._unmoved_value()  # NaN, and so on neither side, while one of two means has no pair yet
+        if self.low > self.high or value < self.low or value > self.high:
             # Hours that are unlike the first ones, most often. The interval of now holds by itself; what the past had
             # settled beyond it does not any more. Whether it is another shadow altogether, the younger sequence says.
             self.low, self.high = low, high
