@@ -129,6 +129,7 @@ def _endpoint(
             settings.compare,
             {shadow.name: shadow.twin for shadow in settings.shadows},
             partial(keep, TableName.PAIRS),
+            max((shadow.timeout for shadow in settings.shadows), default=0.0),
         ),
         watch,
         Baselining(name, settings.baseline, settings.drift, store.state.baselines, watch.adopt, beat),

@@ -5,6 +5,7 @@ import pytest
 from analyst_stage import ENDPOINT, Stage
 from recording import failed, pair, primary, shadow
 
+from watchtower.clock import SECOND
 from watchtower.metrics import catalogue
 from watchtower.record import Outcome, ShadowOutcome
 
@@ -140,6 +141,19 @@ def test_a_shadow_that_comes_within_the_wait_is_paired(tmp_path: Path) -> None:
     stage.analyse([one, *pair(2, at_s=25), shadow(1, answer(0.5), at_s=29)])
 
     assert stage.shadow()["agreeing"] == 2
+
+
+def test_a_shadow_that_times_out_long_after_the_wait_is_a_failure(tmp_path: Path) -> None:
+    slow = {"name": "v2", "url": "http://127.0.0.1:8001", "timeout": "60s"}
+    stage = Stage(tmp_path, {"shadows": [slow], "compare": {"wait": "5s"}})
+    one, other = pair(1)
+    stage.clock.advance(59)
+    stage.analyse([one, *pair(2, at_s=59)])
+    stage.clock.advance(2)
+    stage.analyse([msgspec.structs.replace(failed(other, ShadowOutcome.TIMED_OUT), total_ns=60 * SECOND)])
+
+    assert stage.shadow()["failures"] == {"shadow_failed": 1}
+    assert stage.shadow()["unpaired"] == {}
 
 
 def test_a_partner_that_comes_in_another_life_of_the_analyst_is_paired(tmp_path: Path) -> None:

@@ -75,6 +75,27 @@ def test_who_waits_no_longer_than_the_wait_stays() -> None:
     assert pairs.expire(FAR) == []
 
 
+def test_who_took_long_waits_from_its_end_on() -> None:
+    pairs = pairer(wait_s=16)
+    pairs.primary(b"1", ["v2"], "p", 0, 10, took_ns=50 * SECOND)
+    pairs.shadow(b"2", "v2", "s", 0, 10, took_ns=50 * SECOND)
+    pairs.primary(b"3", [], "q", 66 * SECOND, 10)
+
+    assert (pairs.expire(FAR), len(pairs)) == ([], 2)
+
+
+def test_what_comes_last_of_several_is_waited_from() -> None:
+    pairs = pairer(wait_s=16)
+    pairs.shadow(b"1", "v2", "s2", 0, 10)
+    pairs.shadow(b"1", "v3", "s3", 0, 10, took_ns=10 * SECOND)
+    pairs.primary(b"1", ["v2", "v3", "v4"], "p", 0, 10, took_ns=20 * SECOND)
+    pairs.primary(b"2", [], "q", 36 * SECOND, 10)
+    kept = pairs.expire(FAR)
+    pairs.primary(b"3", [], "q", 40 * SECOND, 10)
+
+    assert (kept, pairs.expire(FAR)) == ([], [Unpaired(b"1", "v4", "p", Reason.NO_SHADOW)])
+
+
 def test_time_is_the_largest_start_that_was_seen() -> None:
     pairs = pairer()
     pairs.primary(b"1", ["v2"], "p", 0, 10)
@@ -132,10 +153,10 @@ def offered(pairs: Pairer[str], offers: Sequence[Offer]) -> list[Pair[str]]:
     for number, (key, name, at) in enumerate(offers):
         request_id, item = b"%d" % key, f"{key}{name}#{number}"
         if name:
-            pair = pairs.shadow(request_id, name, item, at * SECOND, 100)
+            pair = pairs.shadow(request_id, name, item, at * SECOND, 100, took_ns=key * SECOND)
             found += [pair] if pair else []
         else:
-            found += pairs.primary(request_id, ["v2", "v3"], item, at * SECOND, 100)
+            found += pairs.primary(request_id, ["v2", "v3"], item, at * SECOND, 100, took_ns=number % 5 * SECOND)
         if number % 7 == 6:
             pairs.expire(FAR)
     return found

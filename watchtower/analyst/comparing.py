@@ -63,14 +63,18 @@ class Comparison:
         settings: CompareSettings,
         shadows: Mapping[str, bool],
         keep: Callable[[Mapping[str, Any]], None],
+        longest_s: float,
     ) -> None:
-        """`shadows`: by name, whether it is a twin. `keep` takes the columns of a batch's pairs."""
+        """`shadows`: by name, whether it is a twin. `keep` takes the columns of a batch's pairs.
+
+        `longest_s`: how long a shadow may take. A primary that did not wait as long would never meet a call that timed out.
+        """
         self._endpoint = endpoint
         self._settings = settings
         self._names = tuple(shadows)
         self._keep = keep
         self._comparer = Comparer(settings)
-        self._pairer: Pairer[Side] = Pairer(settings.wait, settings.max_pending)
+        self._pairer: Pairer[Side] = Pairer(settings.wait + longest_s, settings.max_pending)
         twin = next((name for name, is_twin in shadows.items() if is_twin), None)
         self._twin = twin
         self.shadows = {
@@ -82,15 +86,16 @@ class Comparison:
         if not self._names:
             return
         side = Side(_answer(exchange, answered), exchange.request_body, self._segment(exchange, _table_of(asked)))
-        size = _size(exchange)
-        for pair in self._pairer.primary(exchange.request_id, self._names, side, exchange.started_ns, size):
+        started_ns, took_ns, size = exchange.started_ns, exchange.total_ns, _size(exchange)
+        for pair in self._pairer.primary(exchange.request_id, self._names, side, started_ns, size, took_ns):
             self._compare(pair)
 
     def shadow(self, exchange: Exchange, answered: Decoded | Fault) -> None:
         if exchange.variant not in self.shadows:
             return
         side = Side(_answer(exchange, answered), b"", None)
-        pair = self._pairer.shadow(exchange.request_id, exchange.variant, side, exchange.started_ns, _size(exchange))
+        started_ns, took_ns, size = exchange.started_ns, exchange.total_ns, _size(exchange)
+        pair = self._pairer.shadow(exchange.request_id, exchange.variant, side, started_ns, size, took_ns)
         if pair is not None:
             self._compare(pair)
 

@@ -1,8 +1,9 @@
 """Items of the primary and of its shadows joined by request id, in event order.
 
-Time is the items' own: the largest start that was seen. What waits longer than `wait_s` is given up, by the bucket of
-time that it lies in, so up to a sixteenth of the wait late and never early; memory is bounded in bytes, and beyond it
-the oldest are given up first.
+Time is the items' own: the largest start that was seen. An item comes when its exchange is over, which may have begun
+long before, so it waits from its end on. What waits longer than `wait_s` is given up, by the bucket of time that it lies
+in, so up to a sixteenth of the wait late and never early; memory is bounded in bytes, and beyond it the oldest are given
+up first.
 
 What is counted is a leg: one request at one shadow. A primary that expects two shadows has two legs; a shadow's item is
 the other end of one. Every leg ends in exactly one of: paired, or one `Reason`. An id that comes again while the first
@@ -76,7 +77,9 @@ class Pairer(Generic[T]):
     def __len__(self) -> int:
         return len(self._open)
 
-    def primary(self, request_id: bytes, expected: Sequence[str], item: T, at_ns: int, size: int) -> list[Pair[T]]:
+    def primary(
+        self, request_id: bytes, expected: Sequence[str], item: T, at_ns: int, size: int, took_ns: int = 0
+    ) -> list[Pair[T]]:
         """The pairs with those shadows that were here first. Without an expected shadow there is nothing to wait for."""
         entry = self._open.get(request_id)
         if entry is not None and entry.has_primary:
@@ -86,7 +89,7 @@ class Pairer(Generic[T]):
         if entry is None:
             if not expected:
                 return []
-            entry = self._opened(request_id, at_ns)
+            entry = self._opened(request_id, at_ns, at_ns + took_ns)
         pairs = [Pair(request_id, name, item, answer, at_ns) for name, answer in entry.shadows.items()]
         self.paired.update(entry.shadows.keys())  # of a mapping it would add the values
         entry.expected = set(expected) - entry.shadows.keys()
@@ -95,17 +98,19 @@ class Pairer(Generic[T]):
             return pairs
         entry.has_primary, entry.primary, entry.at_ns = True, item, at_ns
         entry.shadows = {}
+        self._wait_from(request_id, entry, at_ns + took_ns)
         self._resize(entry, _ENTRY_SIZE + size)
         return pairs
 
-    def shadow(self, request_id: bytes, name: str, item: T, at_ns: int, size: int) -> Pair[T] | None:
+    def shadow(self, request_id: bytes, name: str, item: T, at_ns: int, size: int, took_ns: int = 0) -> Pair[T] | None:
         self._latest_ns = max(self._latest_ns, at_ns)
-        entry = self._open.get(request_id) or self._opened(request_id, at_ns)
+        entry = self._open.get(request_id) or self._opened(request_id, at_ns, at_ns + took_ns)
         if not entry.has_primary:
             if name in entry.shadows:
                 self.unpaired[name, Reason.DUPLICATE] += 1
                 return None
             entry.shadows[name] = item
+            self._wait_from(request_id, entry, at_ns + took_ns)
             self._resize(entry, entry.size + size)
             return None
         if name not in entry.expected:
@@ -141,21 +146,31 @@ class Pairer(Generic[T]):
             self.unpaired.update((leg.shadow, leg.reason) for leg in legs)
             yield from legs
 
-    def _opened(self, request_id: bytes, at_ns: int) -> _Entry[T]:
-        bucket = at_ns // self._width_ns
-        entry: _Entry[T] = _Entry(at_ns, bucket)
+    def _opened(self, request_id: bytes, at_ns: int, ended_ns: int) -> _Entry[T]:
+        entry: _Entry[T] = _Entry(at_ns, ended_ns // self._width_ns)
         self._open[request_id] = entry
-        self._buckets.setdefault(bucket, {})[request_id] = None
+        self._buckets.setdefault(entry.bucket, {})[request_id] = None
         self.size += entry.size
         return entry
 
+    def _wait_from(self, request_id: bytes, entry: _Entry[T], ended_ns: int) -> None:
+        """Of several ends that came, the last one counts."""
+        bucket = ended_ns // self._width_ns
+        if bucket > entry.bucket:
+            self._take_out(request_id, entry.bucket)
+            entry.bucket = bucket
+            self._buckets.setdefault(bucket, {})[request_id] = None
+
     def _close(self, request_id: bytes, entry: _Entry[T]) -> None:
         del self._open[request_id]
-        bucket = self._buckets[entry.bucket]
+        self._take_out(request_id, entry.bucket)
+        self.size -= entry.size
+
+    def _take_out(self, request_id: bytes, number: int) -> None:
+        bucket = self._buckets[number]
         del bucket[request_id]
         if not bucket:
-            del self._buckets[entry.bucket]
-        self.size -= entry.size
+            del self._buckets[number]
 
     def _resize(self, entry: _Entry[T], size: int) -> None:
         self.size += size - entry.size

@@ -48,7 +48,7 @@ class CompareSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     segments: tuple[str, ...] = ()  # input columns, or headers as `header:NAME`, by whose values pairs are told apart
     max_segments: Count = 50  # further ones are counted as one
     max_columns: Count = 200  # of columns, and of paths: further ones are counted as left out
-    wait: Seconds = 30.0  # for the other side of a pair, in event time
+    wait: Seconds = 30.0  # for the other side of a pair, in event time; beyond the longest timeout of a shadow
     max_pending: Bytes = 64 * 1024**2  # of answers that wait; beyond it the oldest are given up, and counted
     worst: Count = 50  # pairs kept for reading
     max_worst: Bytes = 8 * 1024**2  # of their bodies
