@@ -205,6 +205,37 @@ def test_a_shadow_that_is_configured_anew_is_compared_from_then_on(tmp_path: Pat
     assert (stage.shadow("v2")["pairs"], stage.shadow("v3")["pairs"]) == (2, 1)
 
 
+def test_what_counts_as_the_same_answer_from_now_on_begins_the_totals_anew(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse(pair(1, other=0.75), pair(2))
+    stage.configure({"compare": {"tolerance": 0.5}})
+    stage.analyse(pair(3, other=0.75))
+    shown = stage.shadow()
+
+    assert (shown["pairs"], shown["compared"], shown["agreeing"], shown["worst"]) == (1, 1, 1, [])
+    assert [(column["rows"], column["disagreeing"]) for column in shown["columns"]] == [(1, 0)]
+
+
+def test_totals_that_began_anew_count_every_pair_once(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse(pair(1, other=0.75), pair(2))
+    stage.configure({"compare": {"tolerance": 0.5}})
+    stage.analyse()
+    stage.analyse(pair(3, other=0.75))
+    counted = stage.totals().by(catalogue.PAIRS, "result")
+
+    assert {result: count for result, count in counted.items() if count} == {"agree": 2, "disagree": 1}
+
+
+def test_a_setting_that_changes_no_answers_meaning_keeps_the_totals(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse(pair(1, other=0.75))
+    stage.configure({"compare": {"alpha": 0.05, "wait": "60s"}})
+    stage.analyse(pair(2))
+
+    assert (stage.shadow()["pairs"], len(stage.shadow()["worst"])) == (2, 1)
+
+
 def test_other_margins_start_the_verdict_over_and_say_so(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.analyse([each for number in range(20) for each in pair(number)])

@@ -12,7 +12,7 @@ from watchtower.compare.answer import Answer
 from watchtower.compare.difference import Comparer, Difference, Failure
 from watchtower.compare.pairing import Pair, Pairer, Reason
 from watchtower.compare.settings import CompareSettings
-from watchtower.compare.verdict import NO_EVIDENCE, ShadowVerdict, evidence
+from watchtower.compare.verdict import NO_EVIDENCE, ShadowVerdict, evidence, meaning_of_agreement
 from watchtower.compare.worst import Worst
 from watchtower.payload.fault import Fault
 from watchtower.payload.message import Decoded
@@ -44,16 +44,19 @@ class Shadow:
         self.since_commit: dict[str, int] = {}
         self.latest_ns = 0
         self.batch: list[tuple[Pair[Side], Difference]] = []
+        self._meaning = meaning_of_agreement(settings)
 
     def state(self) -> bytes:
-        kept = (self.totals.state(), self.verdict.state(), self.worst.state(), self.latest_ns)
+        kept = (self._meaning, self.totals.state(), self.verdict.state(), self.worst.state(), self.latest_ns)
         return msgspec.msgpack.encode(kept)
 
     def restore(self, state: bytes) -> None:
-        totals, verdict, worst, self.latest_ns = msgspec.msgpack.decode(state)
-        self.totals.restore(totals)
+        """Where another answer counts as the same than before, totals and worst pairs begin with no pair."""
+        meaning, totals, verdict, worst, self.latest_ns = msgspec.msgpack.decode(state)
         self.verdict.restore(verdict)
-        self.worst.restore(worst)
+        if meaning == self._meaning:
+            self.totals.restore(totals)
+            self.worst.restore(worst)
 
 
 class Comparison:

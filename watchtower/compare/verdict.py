@@ -184,15 +184,18 @@ def overall(verdicts: Iterable[Verdict]) -> Decision:
     return Decision.WITHIN if decisions == {Decision.WITHIN} else Decision.UNDECIDED
 
 
+def meaning_of_agreement(settings: CompareSettings) -> str:
+    """What counts as the same answer; pairs that were compared by another meaning must not be added to these."""
+    limits = (settings.tolerance, settings.relative_tolerance, settings.threshold, settings.cosine, settings.similarity)
+    paths = (settings.top_k, sorted(settings.columns.items()), settings.ignore, settings.unordered)
+    return repr((limits, paths))
+
+
 def _meaning(settings: CompareSettings, budget: Budget, *, has_twin: bool) -> str:
     """What a value of the budget says; values of another meaning must not be added to it."""
     if budget is Budget.SCORE:
         return repr(settings.score)
-    if budget is not Budget.DISAGREEMENT:
-        return ""
-    limits = (settings.tolerance, settings.relative_tolerance, settings.threshold, settings.cosine, settings.similarity)
-    paths = (settings.top_k, sorted(settings.columns.items()), settings.ignore, settings.unordered)
-    return repr((has_twin, limits, paths))
+    return repr((has_twin, meaning_of_agreement(settings))) if budget is Budget.DISAGREEMENT else ""
 
 
 def _makers(settings: CompareSettings, *, has_twin: bool) -> dict[Budget, Callable[[], Gauge]]:
