@@ -1,5 +1,6 @@
 """The verdict as a timetable of batches, its promise with everything at the margin, and how it finds a change."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,57 @@ def test_what_did_not_change_keeps_its_pairs_when_another_budget_does() -> None:
     assert judged(verdict)[Budget.ERRORS].pairs == 28_000
 
 
+def half_read(verdict: ShadowVerdict, rng: np.random.Generator, batches: int, first: int = 1) -> ShadowVerdict:
+    """All that could be read agrees, and every other pair could not."""
+    for number in range(batches):
+        found = batch(rng, 1000, disagreement=0.0)
+        found.disagreement[::2] = math.nan
+        verdict.update(found, (first + number) * SECOND)
+    return verdict
+
+
+def test_what_could_not_be_compared_makes_no_shadow_look_good() -> None:
+    found = judged(half_read(ShadowVerdict(SCORED), np.random.default_rng(1), 8))[Budget.DISAGREEMENT]
+
+    assert (found.decision, found.value, found.pairs, found.more) == (UNDECIDED, 0.0, 8000, None)
+    assert found.unread == 0.5
+    assert (found.low, found.high or 0) < (1e-9, 0.5)
+
+
+def test_what_could_not_be_compared_excuses_no_shadow_that_is_worse() -> None:
+    rng = np.random.default_rng(1)
+    verdict = fed(half_read(ShadowVerdict(SCORED), rng, 2), rng, 2, disagreement=0.3)
+
+    assert judged(verdict)[Budget.DISAGREEMENT].decision is WORSE
+
+
+def test_a_few_pairs_that_could_not_be_compared_do_not_keep_it_from_a_verdict() -> None:
+    rng, verdict = np.random.default_rng(1), ShadowVerdict(SCORED)
+    for number in range(8):
+        found = batch(rng, 1000)
+        found.disagreement[:5] = math.nan
+        verdict.update(found, number * SECOND)
+
+    assert judged(verdict)[Budget.DISAGREEMENT].decision is WITHIN
+
+
+def test_a_shadow_that_cannot_be_read_any_more_is_not_within_any_more() -> None:
+    rng = np.random.default_rng(1)
+    verdict = fed(ShadowVerdict(SCORED), rng, 8, disagreement=0.0)
+    before = judged(verdict)[Budget.DISAGREEMENT].decision
+    after = judged(half_read(verdict, rng, 8, first=9))[Budget.DISAGREEMENT].decision
+
+    assert (before, after) == (WITHIN, UNDECIDED)
+
+
+def test_a_shadow_that_can_be_read_again_is_judged_from_there() -> None:
+    rng = np.random.default_rng(1)
+    verdict = fed(half_read(ShadowVerdict(SCORED), rng, 8), rng, 8, first=9)
+    found = judged(verdict)[Budget.DISAGREEMENT]
+
+    assert (found.decision, found.since_ns >= 8 * SECOND, found.unread) == (WITHIN, True, 0.0)
+
+
 def test_a_shadow_as_noisy_as_its_twin_is_within() -> None:
     rng = np.random.default_rng(1)
     alone, beside = ShadowVerdict(SCORED), ShadowVerdict(SCORED, has_twin=True)
@@ -247,7 +299,7 @@ def test_with_another_tolerance_the_disagreement_begins_anew_and_the_rest_goes_o
 PAIRS = [
     (Difference(True, Failure.NONE, 10, 20, 4, 1, 0.5), [0.25], [0.0], [0.5], [10.0]),
     (Difference(False, Failure.STATUS, 10, 20, 4, 4), [1.0], [0.0], [], [10.0]),
-    (Difference(False, Failure.UNREADABLE, 10, 20), [], [0.0], [], [10.0]),
+    (Difference(False, Failure.UNREADABLE, 10, 20), [math.nan], [0.0], [], [10.0]),
     (Difference(False, Failure.SHADOW, 10, 20), [], [1.0], [], []),
     (Difference(False, Failure.PRIMARY, 10, 20), [], [-1.0], [], []),
     (Difference(False, Failure.BOTH, 10, 20), [], [0.0], [], []),
@@ -261,7 +313,10 @@ PAIRS = [
 def test_a_pair_brings_what_it_knows(
     pair: Difference, disagreement: list[float], errors: list[float], score: list[float], primary: list[float]
 ) -> None:
-    assert [values.tolist() for values in evidence([pair])[:4]] == [disagreement, errors, score, primary]
+    found = [values.tolist() for values in evidence([pair])[:4]]
+
+    assert found[0] == pytest.approx(disagreement, nan_ok=True)
+    assert found[1:] == [errors, score, primary]
 
 
 def test_a_batch_without_pairs_changes_nothing() -> None:

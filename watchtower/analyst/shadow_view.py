@@ -6,6 +6,7 @@ from watchtower.analyst.documents import ColumnDifferenceView, SegmentView, Shad
 from watchtower.clock import SECOND
 from watchtower.compare.aggregate import PairTotals, ShadowTotals
 from watchtower.compare.difference import Failure
+from watchtower.compare.track import Decision
 from watchtower.compare.twin import column_excess, excess
 from watchtower.compare.verdict import Verdict, overall
 from watchtower.compare.worst import WorstPair
@@ -61,8 +62,15 @@ def _verdict(verdict: Verdict) -> VerdictView:
         pairs=verdict.pairs,
         since=verdict.since_ns / SECOND if verdict.pairs else None,
         more=verdict.more,
-        note=verdict.changed,
+        note="; ".join(filter(None, (verdict.changed, _unread(verdict)))),
     )
+
+
+def _unread(verdict: Verdict) -> str:
+    """Why it is not decided, where that is not for want of pairs."""
+    if not verdict.unread or verdict.decision is not Decision.UNDECIDED:
+        return ""
+    return f"{verdict.unread:.3%} of the pairs could not be compared, and may agree or not"
 
 
 def _beyond(totals: ShadowTotals, twin: ShadowTotals, alpha: float) -> float | None:

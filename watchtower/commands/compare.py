@@ -69,9 +69,7 @@ def told(view: ShadowView, now: float, worst: int = 0, data_dir: Path = found.HE
         yield ""
         yield from table(("budget", "decision", "value", "interval", "margin", "pairs", "since"), rows, "value pairs")
         yield f"  chance that any of these is ever wrong: {share(view.alpha)}"
-    yield from (
-        f"  {verdict.budget} has changed: {printable(verdict.note)}" for verdict in view.verdicts if verdict.note
-    )
+    yield from (f"  {verdict.budget}: {printable(verdict.note)}" for verdict in view.verdicts if verdict.note)
     yield from _counts("failed or unlike", view.failures)
     if view.failures.get("not_asked"):
         yield "  not asked: its sample, queue or breaker said no; watchtower_shadow_outcomes_total has each of them"

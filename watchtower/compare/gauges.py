@@ -6,8 +6,9 @@ from typing import Final, Protocol
 import msgspec
 import numpy as np
 
-from watchtower.compare.confidence import Array, BoundedMean, least_factor
+from watchtower.compare.confidence import Array, least_factor
 from watchtower.compare.latencies import Latencies
+from watchtower.compare.partly_known import PartlyKnownMean
 from watchtower.compare.settings import LatencyMargin
 
 _SECOND: Final = 1e9
@@ -27,6 +28,10 @@ class Gauge(Protocol):
     @property
     def value(self) -> float: ...
     @property
+    def extent(self) -> tuple[float, float]:
+        """Between which the value lies if those pairs count, too, of which nobody knows what they say."""
+
+    @property
     def margin(self) -> float: ...
     def update(self, values: Array, others: Array) -> None: ...
     def interval(self, alpha: float) -> tuple[float, float]: ...
@@ -36,12 +41,12 @@ class Gauge(Protocol):
 
 
 class MeanGauge:
-    """The mean of bounded values, one a pair; `others` are none."""
+    """The mean of bounded values, one a pair, NaN where it is not known; `others` are none."""
 
     def __init__(self, levels: Array, margin: float, *, is_two_sided: bool = False) -> None:
         self.is_two_sided = is_two_sided
         self.margin = self.limit = margin
-        self._mean = BoundedMean(levels)
+        self._mean = PartlyKnownMean(levels)
 
     @property
     def count(self) -> int:
@@ -50,6 +55,10 @@ class MeanGauge:
     @property
     def value(self) -> float:
         return self._mean.mean
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        return self._mean.extent
 
     def update(self, values: Array, others: Array) -> None:  # noqa: ARG002  the other gauges compare with them
         self._mean.update(values)
@@ -83,7 +92,7 @@ class TwinGauge:
 
     def __init__(self, levels: Array, margin: float) -> None:
         self.margin = self.limit = margin
-        self._own, self._twin = BoundedMean(levels), BoundedMean(levels)
+        self._own, self._twin = PartlyKnownMean(levels), PartlyKnownMean(levels)
 
     @property
     def count(self) -> int:
@@ -92,6 +101,10 @@ class TwinGauge:
     @property
     def value(self) -> float:
         return self._own.mean - self._twin.mean
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        return _minus(self._own.extent, self._twin.extent)
 
     def update(self, values: Array, others: Array) -> None:
         self._own.update(values)
@@ -106,9 +119,8 @@ class TwinGauge:
             return None
 
         def is_enough(factor: float) -> bool:
-            own = BoundedMean(self._own.levels, self._own.counts * factor).interval(alpha / 2)
-            twin = BoundedMean(self._twin.levels, self._twin.counts * factor).interval(alpha / 2)
-            low, high = _minus(own, twin)
+            own, twin = self._own.scaled(factor), self._twin.scaled(factor)
+            low, high = _minus(own.interval(alpha / 2), twin.interval(alpha / 2))
             return low > self.margin or high <= self.margin
 
         factor = least_factor(is_enough)
@@ -144,6 +156,10 @@ class LatencyGauge:
     @property
     def value(self) -> float:
         return (self._shadow.quantile(self._p) - self._primary.quantile(self._p)) / _SECOND
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        return self.value, self.value
 
     @property
     def margin(self) -> float:

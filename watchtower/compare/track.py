@@ -81,8 +81,8 @@ class Track:
         low, high = self.main.interval(self.alpha)
         before = (self.low, self.high)
         self.low, self.high = max(self.low, low), min(self.high, high)
-        value = self._unmoved_value()  # NaN, and so on neither side, while one of two means has no pair yet
-        if self.low > self.high or value < self.low or value > self.high:
+        lowest, highest = self._unmoved_extent()  # NaN, and so on no side, while one of two means has no pair yet
+        if self.low > self.high or lowest < self.low or highest > self.high:
             # Hours that are unlike the first ones, most often. The interval of now holds by itself; what the past had
             # settled beyond it does not any more. Whether it is another shadow altogether, the younger sequence says.
             self.low, self.high = low, high
@@ -91,7 +91,11 @@ class Track:
 
     def _watch(self, recent: Gauge, at_ns: int) -> None:
         low, high = recent.interval(self._alpha_of(self._block))
-        if low > self.high or high < self.low:
+        lowest, highest = self._unmoved_extent()
+        limit = self.main.limit
+        # Too many pairs that nobody could read keep the main one from any decision for long after the last of them.
+        is_over = lowest <= limit < highest and (low > limit or high <= limit)
+        if low > self.high or high < self.low or is_over:
             self.changed = f"{self._between(self.low, self.high)} before, {self._between(low, high)} since"
             self.main, self.recent, self._main_block = recent, None, self._block
             self.since_ns, self._next_look = self._recent_since_ns, 0.0
@@ -110,9 +114,11 @@ class Track:
         if decision is not self.decision:
             self.decision, self.decided_ns = decision, at_ns
 
-    def _unmoved_value(self) -> float:
-        """The value as the ends are held: against the limit, not beside the margin."""
-        return self.main.value - (self.main.margin - self.main.limit)
+    def _unmoved_extent(self) -> tuple[float, float]:
+        """The value's extent as the ends are held: against the limit, not beside the margin."""
+        moved = self.main.margin - self.main.limit
+        low, high = self.main.extent
+        return low - moved, high - moved
 
     def _value(self, end: float) -> str:
         return self._shown(end + self.main.margin - self.main.limit)

@@ -10,7 +10,7 @@ What a pair brings to which budget:
 | failure | disagreement | errors | latency |
 |---|---|---|---|
 | none, status | share of rows | 0 | both |
-| unreadable | – | 0 | both |
+| unreadable | 0 to 1 (`partly_known`) | 0 | both |
 | shadow failed, primary failed, both | – | +1, −1, 0 | – |
 | not asked | – | – | – |
 
@@ -73,12 +73,13 @@ class Verdict(msgspec.Struct, frozen=True):
     decided_ns: int  # since when the decision is what it is
     more: int | None  # pairs that it still needs, about; 0 when decided, None when no number would be enough
     changed: str  # why it counts from `since_ns`, when it began anew
+    unread: float = 0.0  # share of the pairs, its twin's added, of which nobody knows whether their answers agree
 
 
 class Evidence(NamedTuple):
     """What a batch of pairs says, as arrays. Made once for a shadow, and once for its twin."""
 
-    disagreement: Array
+    disagreement: Array  # NaN where nobody knows
     errors: Array
     score: Array
     primary_ns: Array
@@ -99,11 +100,13 @@ def evidence(differences: Iterable[Difference]) -> Evidence:
         if failure is Failure.NOT_ASKED:
             continue
         errors.append(_ERRORS.get(failure, 0.0))
-        if failure is Failure.NONE or failure is Failure.STATUS:
+        if difference.is_compared:
             disagreement.append(difference.rows_disagreeing / difference.rows)
             if difference.score is not None:
                 scores.append(difference.score)
-        elif failure is not Failure.UNREADABLE:
+        elif failure is Failure.UNREADABLE:
+            disagreement.append(math.nan)
+        else:
             continue
         primary_ns.append(difference.primary_ns)
         shadow_ns.append(difference.shadow_ns)
@@ -159,6 +162,7 @@ class ShadowVerdict:
             track.decided_ns,
             0 if is_decided else gauge.more(track.alpha),
             track.changed,
+            _known(gauge.extent[1] - gauge.extent[0]) or 0.0,
         )
 
     def state(self) -> bytes:
