@@ -7,7 +7,7 @@ from recording import failed, pair, primary, shadow
 
 from watchtower.clock import SECOND
 from watchtower.metrics import catalogue
-from watchtower.record import Outcome, ShadowOutcome
+from watchtower.record import BodyNote, Outcome, ShadowOutcome
 
 ASKED = {"instances": [[1.0, 2.0]]}
 RESULTS = "SELECT request_id, agrees, failure FROM pairs ORDER BY request_id"
@@ -122,9 +122,57 @@ def test_statuses_that_differ_are_told_apart_from_values(tmp_path: Path) -> None
 
 def test_a_pair_with_a_body_that_cannot_be_read_is_not_compared(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    stage.analyse([primary(1, ASKED, answer(1.0)), shadow(1, b"<html>")])
+    stage.analyse([primary(1, ASKED, b"<html>"), shadow(1, answer(1.0))])
 
     assert (stage.shadow()["pairs"], stage.shadow()["compared"], stage.shadow()["not_compared"]) == (1, 0, 1)
+
+
+def test_an_answer_that_only_the_shadow_garbled_is_a_disagreement(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse([primary(1, ASKED, answer(1.0)), shadow(1, b"<html>")])
+    shown = stage.shadow()
+
+    assert (shown["compared"], shown["agreeing"], shown["failures"]) == (1, 0, {"shadow_unreadable": 1})
+    assert [pair["summary"] for pair in shown["worst"]] == ["shadow_unreadable"]
+    assert stage.totals().value(catalogue.PAIRS, result="shadow_unreadable") == 1
+
+
+def test_a_shadow_that_answers_garbage_half_of_the_time_is_worse(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    for number in range(400):
+        said = answer(1.0) if number % 2 else {"error": "the model is not loaded"}
+        stage.record([primary(number, ASKED, answer(1.0)), shadow(number, said)])
+    stage.analyse()
+
+    assert stage.shadow()["decision"] == "worse"
+
+
+def test_bodies_that_were_cut_never_agree_and_the_reason_is_shown(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, {"compare": {"budgets": {"errors": None, "p50": None, "p95": None}}})
+    beginning = b'{"predictions":[' + b"0.5," * 100
+    stage.analyse(
+        each
+        for number in range(600)
+        for each in (
+            primary(number, ASKED, beginning, response_note=BodyNote.CUT),
+            shadow(number, beginning, response_note=BodyNote.CUT),
+        )
+    )
+    shown = stage.shadow()
+
+    assert (shown["decision"], shown["compared"], shown["not_compared"]) == ("undecided", 0, 600)
+    assert [verdict["note"] for verdict in shown["verdicts"]] == [
+        "100.000% of the pairs could not be compared, and may agree or not"
+    ]
+
+
+def test_a_half_answer_that_waited_over_a_restart_agrees_with_none(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    one, other = (msgspec.structs.replace(each, response_note=BodyNote.CUT) for each in pair(1))
+    stage.analyse([one])
+    stage.analyse([other])
+
+    assert stage.shadow()["not_compared"] == 1
 
 
 def test_a_shadow_that_answers_before_the_primary_is_paired(tmp_path: Path) -> None:

@@ -68,12 +68,36 @@ def test_another_status_disagrees_whatever_the_body_says() -> None:
     assert (difference.agrees, difference.failure, difference.rows_disagreeing) == (False, Failure.STATUS, 2)
 
 
-def test_a_body_that_was_cut_is_not_compared() -> None:
-    assert compare(answer(1), answer(2)._replace(is_decoded=False), PLAIN).failure is Failure.UNREADABLE
+READ = answer(1, 2)
+STRANGE = answer(1, 2, body=b"<html>")._replace(is_decoded=False)
+OTHER = STRANGE._replace(body=b"<body>")
+CUT = STRANGE._replace(is_whole=False)
+UNREAD = [
+    (READ, STRANGE, Failure.SHADOW_UNREADABLE, 2),
+    (READ, CUT, Failure.UNREADABLE, 0),
+    (STRANGE, READ, Failure.UNREADABLE, 0),
+    (STRANGE, OTHER, Failure.UNREADABLE, 0),
+    (CUT, STRANGE, Failure.UNREADABLE, 0),
+    (CUT, CUT, Failure.UNREADABLE, 0),
+    (CUT, CUT._replace(status=203), Failure.STATUS, 2),
+]
+
+
+@pytest.mark.parametrize(("primary", "shadow", "failure", "disagreeing"), UNREAD)
+def test_a_body_that_was_not_read_agrees_with_none(
+    primary: Answer, shadow: Answer, failure: Failure, disagreeing: int
+) -> None:
+    found = compare(primary, shadow, PLAIN)
+
+    assert (found.agrees, found.failure, found.rows_disagreeing) == (False, failure, disagreeing)
+
+
+def test_two_whole_bodies_of_the_same_bytes_agree_whatever_they_say() -> None:
+    assert compare(STRANGE, STRANGE, PLAIN).agrees
 
 
 def test_two_bodies_that_were_not_kept_do_not_agree() -> None:
-    unknown = Answer(Outcome.ANSWERED, 200, 1000, is_decoded=False)
+    unknown = Answer(Outcome.ANSWERED, 200, 1000, is_decoded=False, is_whole=False)
 
     assert compare(unknown, unknown, PLAIN).failure is Failure.UNREADABLE
 
@@ -234,6 +258,12 @@ def test_a_side_without_a_score_has_no_score_difference() -> None:
     settings = CompareSettings(score=ScoreSettings(column="prediction"))
 
     assert compare(answer(0.5), answer("x"), settings).score is None
+
+
+def test_an_answer_that_cannot_be_read_is_as_bad_as_another_status() -> None:
+    status = compare(READ, READ._replace(status=201), PLAIN)
+
+    assert compare(READ, STRANGE, PLAIN).severity == status.severity
 
 
 def test_a_failure_is_worse_than_a_status_and_that_than_any_answer() -> None:

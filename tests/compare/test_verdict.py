@@ -299,6 +299,7 @@ def test_with_another_tolerance_the_disagreement_begins_anew_and_the_rest_goes_o
 PAIRS = [
     (Difference(True, Failure.NONE, 10, 20, 4, 1, 0.5), [0.25], [0.0], [0.5], [10.0]),
     (Difference(False, Failure.STATUS, 10, 20, 4, 4), [1.0], [0.0], [], [10.0]),
+    (Difference(False, Failure.SHADOW_UNREADABLE, 10, 20, 4, 4), [1.0], [0.0], [], [10.0]),
     (Difference(False, Failure.UNREADABLE, 10, 20), [math.nan], [0.0], [], [10.0]),
     (Difference(False, Failure.SHADOW, 10, 20), [], [1.0], [], []),
     (Difference(False, Failure.PRIMARY, 10, 20), [], [-1.0], [], []),

@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from watchtower.analyst.decoding import NOTHING
 from watchtower.analyst.documents import SHADOW, ShadowView, key
 from watchtower.analyst.shadow_view import shadow_view
 from watchtower.compare.aggregate import ShadowTotals
@@ -16,11 +17,12 @@ from watchtower.compare.verdict import NO_EVIDENCE, ShadowVerdict, evidence, mea
 from watchtower.compare.worst import Worst
 from watchtower.payload.fault import Fault
 from watchtower.payload.message import Decoded
-from watchtower.record import Exchange
+from watchtower.record import BodyNote, Exchange
 from watchtower.table import EMPTY, Table
 
 _HEADER: Final = "header:"
 _UNKNOWN: Final = "unknown"
+_WHOLE: Final = frozenset({BodyNote.WHOLE, BodyNote.REDACTED, BodyNote.NONE})
 _DECODED: Final = 5  # times the body: Python's objects for a table and a document of numbers
 
 
@@ -193,10 +195,17 @@ def _value(exchange: Exchange, asked: Table, name: str) -> str:
 
 
 def _answer(exchange: Exchange, decoded: Decoded | Fault) -> Answer:
-    if isinstance(decoded, Decoded):
-        table, document = decoded
-        return Answer(exchange.outcome, exchange.status, exchange.service_ns, table, document, exchange.response_body)
-    return Answer(exchange.outcome, exchange.status, exchange.service_ns, body=exchange.response_body, is_decoded=False)
+    table, document = decoded if isinstance(decoded, Decoded) else NOTHING
+    return Answer(
+        exchange.outcome,
+        exchange.status,
+        exchange.service_ns,
+        table,
+        document,
+        exchange.response_body,
+        isinstance(decoded, Decoded),
+        exchange.response_note in _WHOLE,
+    )
 
 
 def _size(exchange: Exchange) -> int:
@@ -241,8 +250,5 @@ def _encoded(side: Side) -> bytes:
 
 
 def _decoded(state: bytes) -> Side:
-    (outcome, status, total_ns, table, document, body, is_decoded), request, segment = msgspec.msgpack.decode(state)
-    names, rows = table
-    return Side(
-        Answer(outcome, status, total_ns, Table(tuple(names), rows), document, body, is_decoded), request, segment
-    )
+    (outcome, status, total_ns, (names, rows), *rest), request, segment = msgspec.msgpack.decode(state)
+    return Side(Answer(outcome, status, total_ns, Table(tuple(names), rows), *rest), request, segment)

@@ -86,7 +86,7 @@ class PairTotals:
         failure = difference.failure
         self.pairs += 1
         self.failures[failure] += 1
-        if failure is Failure.NONE or failure is Failure.STATUS:
+        if difference.is_compared:
             self.compared += 1
             self.agreeing += difference.agrees
             self.rows += difference.rows

@@ -12,4 +12,5 @@ class Answer(NamedTuple):
     table: Table = EMPTY  # the output columns
     document: object = None  # the parsed JSON; None where there is none
     body: bytes = b""  # as it was kept
-    is_decoded: bool = True  # False: cut, not kept or not understood, so that table and document tell nothing
+    is_decoded: bool = True  # False: not understood, so that table and document tell nothing
+    is_whole: bool = True  # False: cut or not kept, so that the body does not tell either what was answered

@@ -31,8 +31,12 @@ class Failure(Word):
     PRIMARY = "primary_failed"
     SHADOW = "shadow_failed"
     STATUS = "status"  # both answered, with statuses that differ
-    UNREADABLE = "unreadable"  # both answered, and at least one body was cut, not kept or not understood
+    SHADOW_UNREADABLE = "shadow_unreadable"  # the primary's answer was understood, and the shadow's, all there, was not
+    UNREADABLE = "unreadable"  # both answered, and nobody knows if alike: cut, not kept, not understood
     NOT_ASKED = "not_asked"  # the shadow was skipped, or the client left before the primary's answer
+
+
+_UNLIKE: Final = frozenset({Failure.STATUS, Failure.SHADOW_UNREADABLE})
 
 
 class Difference(msgspec.Struct, frozen=True, gc=False):
@@ -52,12 +56,12 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_compared(self) -> bool:
-        """Whether the answers themselves could be compared."""
-        return self.failure is Failure.NONE or self.failure is Failure.STATUS
+        """Whether it is known of the answers themselves if they agree."""
+        return self.failure is Failure.NONE or self.failure in _UNLIKE
 
     @property
     def severity(self) -> float:
-        """From 0 to 4, by which the worst pairs are found: a failure, a changed status, then the share of bad rows.
+        """From 0 to 4, by which the worst pairs are found: a failure, an answer that is unlike as a whole, the share of bad rows.
 
         Of equal shares, the larger first distance goes first; it is squashed into what one row of a thousand weighs.
         """
@@ -65,7 +69,7 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
             return 4.0
         share = self.rows_disagreeing / self.rows if self.rows else 0.0
         largest = max((column.first_max for column in self.columns.values()), default=0.0)
-        return (2.0 if self.failure is Failure.STATUS else 0.0) + share + 1e-3 * largest / (1 + largest)
+        return (2.0 if self.failure in _UNLIKE else 0.0) + share + 1e-3 * largest / (1 + largest)
 
 
 class _Planned(NamedTuple):
@@ -93,16 +97,19 @@ class Comparer:
     def compare(self, primary: Answer, shadow: Answer) -> Difference:
         if primary.outcome != _ANSWERED or shadow.outcome != _ANSWERED:
             return Difference(False, _failure(primary.outcome, shadow.outcome), primary.total_ns, shadow.total_ns)
-        if primary.body == shadow.body and primary.status == shadow.status and (primary.body or primary.is_decoded):
+        is_whole = primary.is_whole and shadow.is_whole
+        if is_whole and primary.body == shadow.body and primary.status == shadow.status:
             rows = len(primary.table.rows) or 1
             zero = None if self._score is None or self._score.column not in primary.table.names else 0.0
             return Difference(True, Failure.NONE, primary.total_ns, shadow.total_ns, rows, 0, zero)
-        if not (primary.is_decoded and shadow.is_decoded):
-            return Difference(False, Failure.UNREADABLE, primary.total_ns, shadow.total_ns)
-        return self._compared(primary, shadow)
+        if is_whole and primary.is_decoded and shadow.is_decoded:
+            return self._compared(primary, shadow)
+        return _unread(primary, shadow)
 
     def paths(self, primary: Answer, shadow: Answer) -> tuple[PathDifference, ...]:
         """Where the documents differ, for whoever reads the pair; `compare` looks only where columns cannot tell."""
+        if not (primary.is_decoded and shadow.is_decoded):
+            return ()
         return self._structure.differences(primary.document, shadow.document)
 
     def _compared(self, primary: Answer, shadow: Answer) -> Difference:
@@ -216,6 +223,18 @@ def _failure(primary: str, shadow: str) -> Failure:
     if is_primary_failed and is_shadow_failed:
         return Failure.BOTH
     return Failure.PRIMARY if is_primary_failed else Failure.SHADOW
+
+
+def _unread(primary: Answer, shadow: Answer) -> Difference:
+    """At least one answer could not be read. What is unlike all the same is so in all rows; of the rest nobody knows."""
+    if primary.status != shadow.status:
+        failure = Failure.STATUS
+    elif primary.is_decoded and primary.is_whole and shadow.is_whole:
+        failure = Failure.SHADOW_UNREADABLE
+    else:
+        return Difference(False, Failure.UNREADABLE, primary.total_ns, shadow.total_ns)
+    rows = len(primary.table.rows) or 1
+    return Difference(False, failure, primary.total_ns, shadow.total_ns, rows, rows)
 
 
 def _is_number(cell: Any) -> bool:

@@ -278,7 +278,8 @@ PAIRS: Final = _counter(
     _SHADOW,
     _closed(
         "result",
-        "agree", "disagree", "both_failed", "primary_failed", "shadow_failed", "status", "unreadable", "not_asked",
+        "agree", "disagree", "both_failed", "primary_failed", "shadow_failed", "status", "shadow_unreadable",
+        "unreadable", "not_asked",
     ),
 )
 # fmt: on
