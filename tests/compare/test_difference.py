@@ -109,7 +109,7 @@ def test_two_answers_without_a_body_agree() -> None:
 
 
 def test_the_latency_difference_is_the_shadows_minus_the_primarys() -> None:
-    assert compare(answer(1), answer(2)._replace(total_ns=5000), PLAIN).latency_ns == 4000
+    assert compare(answer(1), answer(2)._replace(service_ns=5000), PLAIN).latency_ns == 4000
 
 
 KINDS = [

@@ -20,7 +20,7 @@ COMPARER = Comparer(CompareSettings())
 
 def compared(a: float, b: float, name: str = "p", outcome: str = "answered", took_ns: int = 2000) -> Difference:
     one, other = (Answer("answered", 200, 1000, Table((name,), [(v,)]), body=str(v).encode()) for v in (a, b))
-    return COMPARER.compare(one, other._replace(outcome=outcome, total_ns=took_ns))
+    return COMPARER.compare(one, other._replace(outcome=outcome, service_ns=took_ns))
 
 
 @dataclass(frozen=True, slots=True)

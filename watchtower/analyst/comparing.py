@@ -250,5 +250,5 @@ def _encoded(side: Side) -> bytes:
 
 
 def _decoded(state: bytes) -> Side:
-    (outcome, status, total_ns, (names, rows), *rest), request, segment = msgspec.msgpack.decode(state)
-    return Side(Answer(outcome, status, total_ns, Table(tuple(names), rows), *rest), request, segment)
+    (outcome, status, service_ns, (names, rows), *rest), request, segment = msgspec.msgpack.decode(state)
+    return Side(Answer(outcome, status, service_ns, Table(tuple(names), rows), *rest), request, segment)

@@ -8,7 +8,7 @@ class Answer(NamedTuple):
 
     outcome: str
     status: int
-    total_ns: int
+    service_ns: int
     table: Table = EMPTY  # the output columns
     document: object = None  # the parsed JSON; None where there is none
     body: bytes = b""  # as it was kept

@@ -96,12 +96,12 @@ class Comparer:
 
     def compare(self, primary: Answer, shadow: Answer) -> Difference:
         if primary.outcome != _ANSWERED or shadow.outcome != _ANSWERED:
-            return Difference(False, _failure(primary.outcome, shadow.outcome), primary.total_ns, shadow.total_ns)
+            return Difference(False, _failure(primary.outcome, shadow.outcome), primary.service_ns, shadow.service_ns)
         is_whole = primary.is_whole and shadow.is_whole
         if is_whole and primary.body == shadow.body and primary.status == shadow.status:
             rows = len(primary.table.rows) or 1
             zero = None if self._score is None or self._score.column not in primary.table.names else 0.0
-            return Difference(True, Failure.NONE, primary.total_ns, shadow.total_ns, rows, 0, zero)
+            return Difference(True, Failure.NONE, primary.service_ns, shadow.service_ns, rows, 0, zero)
         if is_whole and primary.is_decoded and shadow.is_decoded:
             return self._compared(primary, shadow)
         return _unread(primary, shadow)
@@ -132,8 +132,8 @@ class Comparer:
         return Difference(
             disagreeing == 0,
             failure,
-            primary.total_ns,
-            shadow.total_ns,
+            primary.service_ns,
+            shadow.service_ns,
             rows,
             disagreeing,
             None if self._score is None else self._score_difference(primary, shadow),
@@ -232,9 +232,9 @@ def _unread(primary: Answer, shadow: Answer) -> Difference:
     elif primary.is_decoded and primary.is_whole and shadow.is_whole:
         failure = Failure.SHADOW_UNREADABLE
     else:
-        return Difference(False, Failure.UNREADABLE, primary.total_ns, shadow.total_ns)
+        return Difference(False, Failure.UNREADABLE, primary.service_ns, shadow.service_ns)
     rows = len(primary.table.rows) or 1
-    return Difference(False, failure, primary.total_ns, shadow.total_ns, rows, rows)
+    return Difference(False, failure, primary.service_ns, shadow.service_ns, rows, rows)
 
 
 def _is_number(cell: Any) -> bool:
