@@ -7,7 +7,7 @@ import pytest
 
 from watchtower.cli import main
 from watchtower.clock import SECOND
-from watchtower.store.database import Access
+from watchtower.store.database import NAME, Access
 from watchtower.store.inbox import InboxLabel
 from watchtower.store.state import State
 
@@ -97,3 +97,13 @@ def test_a_broken_file_is_wrong_usage(
     (tmp_path / name).write_bytes(octets)
 
     assert add(tmp_path, tmp_path / name) == 2
+
+
+def test_a_state_that_is_lost_is_not_begun_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "000000000001.parquet").touch()
+    (file := tmp_path / "labels.csv").write_text("request_id,value\nr1,yes\n")
+
+    assert add(tmp_path, file) == 2
+    assert "is gone, and 1 files lie in" in capsys.readouterr().err
+    assert not (tmp_path / NAME).exists()

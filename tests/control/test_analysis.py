@@ -185,3 +185,14 @@ async def test_labels_that_cannot_be_kept_may_be_sent_again(tmp_path: Path) -> N
         status, answer = await sent(client, {"request_id": "r1", "value": 1})
 
     assert (status, answer["detail"][:26]) == (503, "Labels cannot be kept now:")
+
+
+async def test_labels_begin_no_state_where_the_files_of_a_lost_one_lie(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "000000000001.parquet").touch()
+    async with serving(analysed(tmp_path)) as client:
+        status, answer = await sent(client, {"request_id": "r1", "value": 1})
+
+    told = "Labels cannot be kept now: folder_gone. The log says what is lost: put state.db back, or"
+    assert (status, answer["detail"].startswith(told)) == (503, True)
+    assert not (tmp_path / NAME).exists()

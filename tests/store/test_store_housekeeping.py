@@ -6,11 +6,13 @@ import pytest
 from store_samples import BEGAN, DAY, HOUR, asked, keep_rows, on_disk, opened
 
 from watchtower.clock import SECOND
+from watchtower.store.database import NAME
 from watchtower.store.fault import StoreError, StoreFault
 from watchtower.store.files import FOLDER
 from watchtower.store.query import Query
 from watchtower.store.retention import RemovalReason
 from watchtower.store.settings import StoreSettings
+from watchtower.store.state import State
 from watchtower.store.store import Store
 
 DUE = BEGAN + HOUR + 900 * SECOND
@@ -159,9 +161,41 @@ def test_without_its_state_no_file_of_the_store_is_taken_for_a_leaving(tmp_path:
     for path in list(aside.iterdir()):
         path.rename(tmp_path / path.name)
 
-    assert caught.value.fault is StoreFault.DAMAGED
+    assert caught.value.fault is StoreFault.FOLDER_GONE
     assert on_disk(tmp_path) == kept
     assert asked(tmp_path, COUNT) == [{"rows": 1, "ids": 1}]
+
+
+@pytest.mark.parametrize("left", [None, b""])
+def test_nobody_else_begins_a_state_anew_where_files_lie(left: bytes | None, tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        keep_rows(store, 1)
+    for path in list(tmp_path.glob("state.db*")):
+        path.unlink()
+    if left is not None:
+        (tmp_path / NAME).write_bytes(left)
+    before = on_disk(tmp_path)
+
+    with pytest.raises(StoreError, match="put it back, or move") as caught:
+        State(tmp_path)
+    with pytest.raises(StoreError), opened(tmp_path):
+        pass
+
+    assert caught.value.fault is StoreFault.FOLDER_GONE
+    assert (tmp_path / NAME).exists() == (left is not None)
+    assert on_disk(tmp_path) == before
+
+
+def test_a_whole_store_beneath_a_state_that_knows_none_of_it_is_no_leaving(tmp_path: Path) -> None:
+    State(tmp_path).close()
+    (tmp_path / FOLDER).mkdir()
+    for number in range(501):
+        (tmp_path / FOLDER / f"{number}.parquet").touch()
+
+    with pytest.raises(StoreError, match="knows none of the 501 files"), opened(tmp_path):
+        pass
+
+    assert len(on_disk(tmp_path)) == 501
 
 
 def test_what_left_the_manifest_under_a_wrong_clock_is_buried_by_the_right_one(tmp_path: Path) -> None:

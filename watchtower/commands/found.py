@@ -65,7 +65,8 @@ def opened(data_dir: Path, access: Access = Access.READ) -> Iterator[State]:
         with State(data_dir, access) as state:
             yield state
     except StoreError as error:
-        if error.fault is StoreFault.FOLDER_GONE and not (data_dir / STATE_FILE).exists():
+        is_absent = error.fault is StoreFault.FOLDER_GONE and not (data_dir / STATE_FILE).exists()
+        if access is Access.READ and is_absent:
             raise ConfigError([f"{data_dir}: no exchange has been analysed here yet"]) from error
         raise ConfigError([str(error)]) from error
 

@@ -76,7 +76,8 @@ class AnalysisHandlers:
         try:
             received = await asyncio.to_thread(_put, self._path, parsed.labels)
         except StoreError as error:
-            raise _unavailable(error, "labels cannot be kept") from error
+            lost = _LOST if error.fault is StoreFault.FOLDER_GONE else ""
+            raise _unavailable(error, "labels cannot be kept", lost) from error
         taken = LabelsTaken(
             accepted=received.new,
             updated=received.updated,
@@ -108,6 +109,8 @@ class AnalysisHandlers:
 
 
 _TOO_MANY: Final = f"More than {MAX_LABELS} labels: send them in several requests, or with `watchtower labels add`."
+
+_LOST: Final = " The log says what is lost: put state.db back, or move the store's folder away."
 
 
 def _read(path: Path, key: str, status: str) -> tuple[bytes | None, bool]:
@@ -141,6 +144,6 @@ def _refusal(parsed: Parsed) -> LabelsRefused | None:
     return LabelsRefused(title="Bad Request", status=400, detail=detail, mistakes=mistakes)
 
 
-def _unavailable(error: StoreError, event: str) -> web.HTTPServiceUnavailable:
+def _unavailable(error: StoreError, event: str, advice: str = "") -> web.HTTPServiceUnavailable:
     logger.error(event, extra={"reason": str(error.fault), "error": str(error)})
-    return web.HTTPServiceUnavailable(text=f"{event[0].upper()}{event[1:]} now: {error.fault}.")
+    return web.HTTPServiceUnavailable(text=f"{event[0].upper()}{event[1:]} now: {error.fault}.{advice}")

@@ -13,6 +13,7 @@ from watchtower.store import migrations
 from watchtower.store.fault import StoreError, StoreFault, translated
 
 NAME: Final = "state.db"
+_STORE: Final = "store"  # beside it; files.py says so, too, but loads Arrow, which the supervisor must not
 _PATIENCE_S: Final = 5.0  # for another process's transaction; each of ours takes milliseconds
 
 
@@ -68,18 +69,33 @@ def _opened(path: Path, access: Access) -> sqlite3.Connection:
     if access is Access.READ:
         return _readable(path)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        _check_not_lost(path, "is gone")
     path.touch(mode=0o600, exist_ok=True)  # what people sent is in it; SQLite's own files beside it take its mode
     connection = _connected(path, "mode=rwc")
     try:
+        if migrations.version(connection) == 0:
+            _check_not_lost(path, "is empty")
         connection.execute("PRAGMA journal_mode = WAL")
-        # A power cut may take the last commits, offsets and all: the journal still has what they were made of.
-        connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         migrations.migrate(connection)
+        # A power cut may take the last commits, offsets and all: the journal still has what they were made of.
+        connection.execute("PRAGMA synchronous = NORMAL")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _check_not_lost(path: Path, how: str) -> None:
+    """Where files lie, nobody begins anew: by an empty manifest, the analyst would remove them as a crash's leavings."""
+    store = path.with_name(_STORE)
+    left = sum(1 for _ in store.rglob("*.parquet"))
+    if left:
+        raise StoreError(
+            StoreFault.FOLDER_GONE,
+            f"{path} {how}, and {left} files lie in {store}: put it back, or move {store} away",
+        )
 
 
 def _readable(path: Path) -> sqlite3.Connection:

@@ -14,13 +14,16 @@ from typing import Final, Self
 from watchtower.clock import SECOND
 from watchtower.store import compact, retention
 from watchtower.store.compact import DamagedFileError, Merge
-from watchtower.store.fault import StoreFault
+from watchtower.store.fault import StoreError, StoreFault
 from watchtower.store.files import LOCK, FileEntry, remove
 from watchtower.store.retention import Removal, RemovalReason
 from watchtower.store.settings import StoreSettings
 from watchtower.store.state import State
 
 _GRACE_NS: Final = 600 * SECOND  # a query that takes longer may fail, and say so
+_MOST_LEFT: Final = (
+    500  # files, by a crash before the very first commit: an hour's before they are merged are twice as many
+)
 _GONE: Final = {StoreFault.DAMAGED, StoreFault.FOLDER_GONE}
 
 
@@ -107,6 +110,12 @@ def remove_strangers(directory: Path, state: State) -> list[str]:
         for path in sorted(directory.rglob("*"))
         if path.suffix in {".parquet", ".tmp"} and path.relative_to(directory).as_posix() not in known
     ]
+    if not known and len(strangers) > _MOST_LEFT:
+        raise StoreError(
+            StoreFault.FOLDER_GONE,
+            f"state.db knows none of the {len(strangers)} files in {directory}: put back the one that does, or move"
+            f" {directory} away",
+        )
     for path in strangers:
         remove(path)
     return [path.relative_to(directory).as_posix() for path in strangers]

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Self
 
 from watchtower.journal.offsets import Position
-from watchtower.store.database import NAME
 from watchtower.store.fault import StoreError, StoreFault, translated
 from watchtower.store.files import FOLDER, LOCK, FileEntry
 from watchtower.store.housekeeping import Housekeeper, remove_strangers
@@ -44,7 +43,6 @@ class Store:
         self._lock = _locked(self.directory)
         self._written: list[FileEntry] = []  # and not yet committed
         try:
-            _check_together(self.directory, data_dir)
             self.state = State(data_dir)
             self.strangers = remove_strangers(self.directory, self.state)
             self._sequences = Sequences(self.state.next_sequence())
@@ -91,16 +89,6 @@ class Store:
         """What was not committed is lost, as the offsets say that it was never read."""
         self.state.close()
         os.close(self._lock)
-
-
-def _check_together(directory: Path, data_dir: Path) -> None:
-    """Without the state nobody knows which files count: all would be removed as a crash's leavings."""
-    left = 0 if (data_dir / NAME).exists() else sum(1 for _ in directory.rglob("*.parquet"))
-    if left:
-        raise StoreError(
-            StoreFault.DAMAGED,
-            f"{data_dir / NAME} is gone, and {left} files lie in {directory}: put it back, or move {directory} away",
-        )
 
 
 def _locked(directory: Path) -> int:
