@@ -112,6 +112,14 @@ def test_names_that_sql_takes_for_one_have_each_a_view(tmp_path: Path) -> None:
     assert found == [[{"endpoint": "A"}], [{"endpoint": "a"}]]
 
 
+def test_of_such_names_the_one_that_still_has_rows_is_found_by_its_own(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        keep_rows(store, 1, endpoint="A")
+        keep_rows(store, 2, endpoint="a")
+
+    assert asked(tmp_path, "SELECT endpoint FROM rows_a") == [{"endpoint": "a"}]
+
+
 def test_only_files_with_rows_since_a_moment_are_opened(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         keep_rows(store, 1)

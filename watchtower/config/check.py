@@ -180,12 +180,16 @@ def _check_loops(path: str, endpoint: EndpointConfig, config: Config) -> Iterato
 
 
 def _check_names(named: Iterable[tuple[str, EndpointConfig | Peer]]) -> Iterator[Finding]:
-    first: dict[str, str] = {}
+    """Of two that differ in their case alone, SQL would show the rows of one for the other's."""
+    first: dict[str, tuple[str, str]] = {}
     for path, item in named:
         if not _NAME.fullmatch(item.name):
             yield Finding(f"{path}.name", "expected 1 to 64 letters, digits and any of _ . -")
-        elif first.setdefault(item.name, path) != path:
-            yield Finding(f"{path}.name", "expected a name of its own, {other} has this one", other=first[item.name])
+            continue
+        other, name = first.setdefault(item.name.lower(), (path, item.name))
+        if other != path:
+            nearly = "" if name == item.name else ", but for upper and lower case"
+            yield Finding(f"{path}.name", f"expected a name of its own, {{other}} has this one{nearly}", other=other)
 
 
 def _address(text: str) -> Address | None:

@@ -2,7 +2,8 @@
 
 Files that were written with the same columns are read together, without opening each to ask for its types; those that
 differ are cast to what evolution.py settles. There is a view for each table, `rows_ENDPOINT` for each endpoint with
-rows, and `rows` when it is the only one.
+rows, and `rows` when it is the only one. To SQL, `rows_A` and `rows_a` are one: it is the endpoint's that has the newest
+row, and the other has a number.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,12 +47,15 @@ def literal(text: str) -> str:
 
 
 def _of_rows(files: Sequence[FileEntry]) -> Iterator[View]:
-    endpoints = sorted({entry.endpoint for entry in files})
+    newest: dict[str, int] = {}
+    for entry in files:
+        newest[entry.endpoint] = max(newest.get(entry.endpoint, 0), entry.max_ns)
+    endpoints = sorted(newest, key=lambda endpoint: (-newest[endpoint], endpoint))
     taken = {table.value for table in TableName}
     for endpoint in endpoints:
         mine = [entry for entry in files if entry.endpoint == endpoint]
         name, number = f"rows_{endpoint}", 1
-        while name.lower() in taken:  # to SQL, `rows_A` and `rows_a` are one
+        while name.lower() in taken:
             number += 1
             name = f"rows_{endpoint}_{number}"
         taken.add(name.lower())
