@@ -10,6 +10,7 @@ from watchtower.store.query import Query
 from watchtower.store.schemas import DUCKDB, SCHEMAS, TableName
 from watchtower.store.settings import StoreSettings
 from watchtower.store.statement import QueryError
+from watchtower.store.views import create, views
 
 ALL = 'SELECT request_id, "in.a" AS a FROM rows ORDER BY request_id'
 
@@ -60,6 +61,19 @@ def test_a_column_of_integers_and_numbers_is_one_of_numbers(tmp_path: Path) -> N
         keep_rows(store, 2, in_a=[2.5])
 
     assert asked(tmp_path, 'SELECT sum("in.a") AS total FROM rows') == [{"total": 3.5}]
+
+
+def test_columns_in_another_order_are_the_same_columns(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        keep_rows(store, 1, in_a=[1], in_b=[10])
+        keep_rows(store, 2, in_b=[20], in_a=[2])
+        (view,) = (view for view in views(store.state.files()) if view.name == "rows")
+
+    assert create(view, "").count("read_parquet") == 1
+    assert asked(tmp_path, 'SELECT "in.a" AS a, "in.b" AS b FROM rows ORDER BY a') == [
+        {"a": 1, "b": 10},
+        {"a": 2, "b": 20},
+    ]
 
 
 def test_a_column_that_a_file_lacks_is_null_there(tmp_path: Path) -> None:

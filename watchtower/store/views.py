@@ -70,10 +70,10 @@ def _columns(table: TableName, files: Sequence[FileEntry]) -> Columns:
 
 
 def _alike(files: Sequence[FileEntry], folder: str) -> list[tuple[Columns, list[str]]]:
-    """Paths by what the files hold, in which order."""
+    """Paths by what the files hold: DuckDB finds columns by name, and clients send them in any order."""
     groups: dict[tuple[tuple[str, Type], ...], list[str]] = {}
     for entry in files:
-        groups.setdefault(tuple(entry.columns.items()), []).append(f"{folder}/{entry.path}")
+        groups.setdefault(tuple(sorted(entry.columns.items())), []).append(f"{folder}/{entry.path}")
     return [(dict(columns), paths) for columns, paths in groups.items()]
 
 
