@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import duckdb
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -21,7 +21,9 @@ from watchtower.store.state import State
 from watchtower.store.statement import QueryError, admitted
 from watchtower.store.views import create, literal, views
 
-_BATCH = 8192  # rows of an answer that are in memory at once
+_BATCH: Final = 8192  # rows of an answer that are in memory at once
+_NO_MEMORY: Final = "Out of Memory Error"
+_TOO_LARGE: Final = "this needs more memory than a query may have: ask for less at once, or raise store.query_memory"
 
 
 class Answer:
@@ -121,4 +123,5 @@ def _translated() -> Iterator[None]:
     except duckdb.IOException as error:
         raise StoreError(StoreFault.DAMAGED, str(error)) from error
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        raise QueryError(str(error)) from error
+        # What DuckDB advises then are settings that are locked.
+        raise QueryError(_TOO_LARGE if _NO_MEMORY in str(error) else str(error)) from error
