@@ -73,6 +73,7 @@ def assembled(
             labels,
             clock,
             observer,
+            gone=_gone(config, store),
             may_sample=journal is None,
             reader_name=READER if journal is None else None,
         )
@@ -106,6 +107,13 @@ def store_kept(
         over.set()
         thread.join(LEAVE_S)
         housekeeper.close()
+
+
+def _gone(config: Config, store: Store) -> list[str]:
+    """Documents on what is configured no more: a command would tell its last alarm or verdict for ever, and end by it."""
+    there: set[tuple[str, ...]] = {(one.name,) for one in config.endpoints}
+    there |= {(one.name, shadow.name) for one in config.endpoints for shadow in one.shadows}
+    return [key for key in store.state.documents() if tuple(key.split("/")[1:]) not in there]
 
 
 def _settle_s(config: Config) -> float:

@@ -186,6 +186,23 @@ def test_a_shadow_that_is_configured_no_more_ends_no_analyst(tmp_path: Path) -> 
     assert stage.shadow()["agreeing"] == 1
 
 
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [({"shadows": []}, {"churn"}), ({"name": "fraud"}, {"fraud", "fraud/v2"}), ({}, {"churn", "churn/v2"})],
+)
+def test_what_is_configured_no_more_is_shown_no_more(
+    changed: dict[str, Any], expected: set[str], tmp_path: Path
+) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse(pair(1))
+    stage.configure(changed)
+    with stage.started() as analyst:
+        stage.clock.advance(60)
+        analyst.step()
+
+    assert {key.partition("/")[2] for key in stage.documents()} == expected
+
+
 def test_a_primary_that_waits_for_a_shadow_that_is_gone_is_forgotten(tmp_path: Path) -> None:
     stage = Stage(tmp_path, {"shadows": [{"name": name, "url": "http://a:1"} for name in ("v2", "v3")]})
     stage.analyse(pair(1))

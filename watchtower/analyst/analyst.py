@@ -91,6 +91,7 @@ class Analyst:
         clock: Clock,
         observer: AnalystObserver,
         *,
+        gone: Iterable[str] = (),
         may_sample: bool = True,
         reader_name: str | None = READER,
     ) -> None:
@@ -108,7 +109,8 @@ class Analyst:
         self._journal = journal
         self._reader_name = reader_name
         self._entries: Iterator[Entry] | None = None
-        self._is_dirty = False
+        self._gone: dict[str, bytes | None] = dict.fromkeys(gone)  # documents that the first commit takes away
+        self._is_dirty = bool(self._gone)
         self._committed_at_ns = clock.monotonic_ns()
         self._newest_ns = 0  # the latest start that was read
         self._ended_ns = 0  # and the latest end, when its record was written
@@ -151,7 +153,7 @@ class Analyst:
         positions = self._reader.positions
         try:
             blobs: dict[str, bytes | None] = dict(self._labels.state())
-            documents: dict[str, bytes | None] = {}
+            documents = dict(self._gone)
             for part in self._parts.values():
                 blobs |= part.before_commit(wall_ns)
                 documents |= self._shown(part, wall_ns)
@@ -167,6 +169,7 @@ class Analyst:
         if self._is_failing:
             logger.info("the store can be written again")
         self._is_failing = False
+        self._gone.clear()
         self._committed_at_ns = self._clock.monotonic_ns()
         self._is_dirty = sum(part.committed() for part in self._parts.values()) > 0
         self._observer.committed(self.damage, self._strangers)
