@@ -141,11 +141,11 @@ def test_a_start_that_fails_says_why_and_nothing_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_reader_that_leaves_is_no_failure() -> None:
+def test_a_command_whose_reader_leaves_ends_in_silence_and_has_not_succeeded() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "watchtower", "openapi"]
     ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=20, check=False, cwd=ROOT)
     os.close(writing)
 
-    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert (ended.returncode, ended.stderr) == (1, b"")

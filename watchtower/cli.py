@@ -11,7 +11,6 @@ from typing import Final, NamedTuple, Protocol, cast
 from watchtower import __version__
 from watchtower.errors import ConfigError, WatchtowerError
 
-OK: Final = 0
 FAILED: Final = 1
 WRONG: Final = 2  # usage or configuration
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
@@ -47,13 +46,13 @@ class CommandModule(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status: 0 ok, 1 the check or the work failed, 2 wrong usage or configuration."""
+    status = FAILED  # of a command that is cut off before it has come to one
     try:
         status = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has seen enough. What is still buffered must not fail again when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
     except KeyboardInterrupt:
         return INTERRUPTED
     except WatchtowerError as error:

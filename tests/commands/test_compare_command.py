@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,20 @@ def test_the_status_is_the_worst_shadows(
     views = [shadow(shadow=f"v{number}", decision=decision) for number, decision in enumerate(decisions)]
 
     assert main(["compare", "--data-dir", str(left_by_an_analyst(tmp_path, *views))]) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_the_status_is_the_same_where_nobody_reads(unbuffered: str, tmp_path: Path) -> None:
+    left_by_an_analyst(tmp_path, shadow(decision="undecided"))
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "watchtower", "compare", "--data-dir", str(tmp_path)]
+    environ = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=20, check=False, env=environ)
+    os.close(writing)
+
+    assert (ended.returncode, ended.stderr) == (3, b"")
 
 
 def test_a_twin_is_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

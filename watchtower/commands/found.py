@@ -10,7 +10,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -89,8 +89,13 @@ def documents(data_dir: Path, subject: str, kind: type[T], endpoint: str | None)
 
 
 def print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(msgspec.to_builtins(value), indent=2) + "\n")
+    _write(json.dumps(msgspec.to_builtins(value), indent=2) + "\n")
 
 
 def print_lines(lines: Sequence[str]) -> None:
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    _write("".join(f"{line}\n" for line in lines))
+
+
+def _write(text: str) -> None:
+    with suppress(BrokenPipeError):  # who has seen enough is still owed the exit status
+        sys.stdout.write(text)
