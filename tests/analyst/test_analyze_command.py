@@ -68,6 +68,18 @@ def test_a_recording_of_none_of_the_endpoints_is_wrong_usage(
     assert (status, told["not_configured"]) == (2, {"churn": 2 * PAIRS})
 
 
+def test_a_folder_without_a_recording_is_wrong_usage(
+    stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (empty := tmp_path / "empty").mkdir()
+    config = stage.data_dir.parent / ENDPOINT_FILE
+    backfill = tmp_path / "backfill"
+    status = main(["analyze", "--from", str(empty), "--config", str(config), "--data-dir", str(backfill)])
+
+    assert (status, backfill.exists()) == (2, False)
+    assert capsys.readouterr().err == f"{empty}: no journal lies here, nothing ends in .wtj\n"
+
+
 def test_of_many_endpoints_one_that_is_configured_is_enough(
     stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

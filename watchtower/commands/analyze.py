@@ -12,6 +12,7 @@ from watchtower.clock import Clock
 from watchtower.commands import found
 from watchtower.commands.layout import printable
 from watchtower.errors import ConfigError
+from watchtower.journal.segments import segments
 from watchtower.store.fault import StoreError
 
 EXAMPLES: Final = """\
@@ -40,6 +41,8 @@ def main(args: argparse.Namespace) -> int:
     journal = args.source / "journal" if (args.source / "journal").is_dir() else args.source
     if config is None or not journal.is_dir():
         raise ConfigError([f"{args.source}: no such folder"])
+    if not segments(journal):
+        raise ConfigError([f"{args.source}: no journal lies here, nothing ends in .wtj"])
     begun = time.monotonic()
     told = Told()
     clock = Clock(time.monotonic_ns, time.time_ns)
