@@ -43,7 +43,8 @@ def parts_in(directory: Path, token: Secret | None = None) -> AdminParts:
 
 
 class Client:
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, address: Address) -> None:
+        self.address = address
         self._session = session
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, str, Any]:
@@ -65,5 +66,5 @@ async def serving(parts: AdminParts) -> AsyncIterator[Client]:
     runner = await start_admin(admin_app(parts), bind_admin(Address("127.0.0.1", 0)))
     host, port = runner.addresses[0][:2]
     async with aiohttp.ClientSession(f"http://{host}:{port}") as session:
-        yield Client(session)
+        yield Client(session, Address(host, port))
     await runner.cleanup()

@@ -10,6 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from watchtower.address import Address
 from watchtower.control.admin import admin_app, bind_admin, start_admin
+from watchtower.control.analyst_keeper import AnalystState, AnalystStatus
 from watchtower.control.generation import WorkerStatus
 from watchtower.control.openapi import OPERATIONS, openapi
 from watchtower.control.worker_process import WorkerState
@@ -165,6 +166,40 @@ async def test_a_failure_of_ours_tells_its_client_nothing_of_it(
 
     assert (status, body["detail"]) == (500, "The log says why.")
     assert [record.message for record in caplog.records] == ["an admin request failed"]
+
+
+LABELS_OR_WEIGHTS = pytest.mark.parametrize(("method", "path"), [("POST", "/api/v1/labels"), ("PUT", WEIGHTS)])
+
+
+@LABELS_OR_WEIGHTS
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
+async def test_a_body_that_is_not_in_its_encoding_is_refused_without_a_trace(
+    tmp_path: Path, method: str, path: str, coding: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = replace(parts_in(tmp_path), analyst=lambda: AnalystStatus(AnalystState.RUNNING, 0, 5))
+    async with serving(parts) as client:
+        found = await client.ask(method, path, b"\xff\xfe\x00 plain", **{"Content-Encoding": coding})
+        after = await client.ask("GET", "/healthz")
+
+    assert (found[0], found[1], after[0]) == (400, "application/problem+json", 200)
+    assert found[2]["detail"].startswith("The body cannot be decoded")
+    assert caplog.records == []
+
+
+@LABELS_OR_WEIGHTS
+async def test_who_leaves_within_a_body_leaves_no_trace(
+    tmp_path: Path, method: str, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = replace(parts_in(tmp_path), analyst=lambda: AnalystStatus(AnalystState.RUNNING, 0, 5))
+    async with serving(parts) as client:
+        _, writer = await asyncio.open_connection(client.address.host, client.address.port)
+        writer.write(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{{".encode())
+        await client.ask("GET", "/healthz")
+        writer.close()
+        await writer.wait_closed()
+        await client.ask("GET", "/healthz")
+
+    assert caplog.records == []
 
 
 NAMES = {"name": "churn", "shadow": "v2", "report": "20270115T080000Z-alarm.html"}

@@ -148,8 +148,9 @@ class _Handlers:
 
     async def change_weights(self, request: web.Request) -> web.Response:
         endpoint = endpoint_of(request, self._parts.endpoints())
+        body = await request.read()
         try:
-            change = read_change(await request.read())
+            change = read_change(body)
             async with self._changing:
                 await self._change(endpoint, change)
         except WeightsError as error:
@@ -199,11 +200,24 @@ def _guard(token: Secret | None) -> Middleware:
         except web.HTTPException as error:
             kept = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
             return problem_answer(Problem(title=error.reason, status=error.status, detail=_detail(error)), kept)
+        except web.RequestPayloadError:
+            return _unreadable(request)
+        except ConnectionError:  # the client left within its body, and nobody is told this
+            return problem_answer(Problem(title="Bad Request", status=400, detail="The body ended early."))
         except Exception:  # one request's failure must not be told to its client, nor end the others
             logger.exception("an admin request failed", extra={"operation": request.path})
             return problem_answer(Problem(title="Internal Server Error", status=500, detail="The log says why."), {})
 
     return guard
+
+
+def _unreadable(request: web.Request) -> web.Response:
+    """A body that is not what its Content-Encoding or Transfer-Encoding says. Nothing behind it can be trusted."""
+    request.content.feed_eof()  # aiohttp would read on, meet the same error, and log its trace
+    detail = "The body cannot be decoded: it is not what its Content-Encoding or Transfer-Encoding says."
+    answer = problem_answer(Problem(title="Bad Request", status=400, detail=detail))
+    answer.force_close()
+    return answer
 
 
 def _detail(error: web.HTTPException) -> str:
