@@ -43,6 +43,43 @@ def test_json_is_one_object_a_row(run: Run, capsys: pytest.CaptureFixture[str]) 
     assert [json.loads(line) for line in lines] == [{"request_id": "1", "a": 1.5}, {"request_id": "2", "a": None}]
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("sum(2::bigint)", "2"),
+        ("900719925474099300000000000000000001::hugeint", "900719925474099300000000000000000001"),
+        ("1.10::decimal(9, 2)", "1.10"),
+        ("[sum(2::bigint)]", "[2]"),
+        ("'2'", '"2"'),
+    ],
+)
+def test_a_number_of_any_size_is_a_number_in_json(
+    value: str, shown: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("--json", f"select {value} as v")
+
+    assert capsys.readouterr().out == f'{{"v":{shown}}}\n'
+
+
+def test_columns_of_one_name_are_all_in_json(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--json", "select 1 as a, 2 as a, 3 as b, 4 as a_1, 5 as a")
+
+    assert json.loads(capsys.readouterr().out) == {"a": 1, "a_2": 2, "b": 3, "a_1": 4, "a_3": 5}
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv", "--limit=9"])
+@pytest.mark.parametrize(
+    "value", ["'infinity'::timestamptz", "'infinity'::date", "'0044-03-15 (BC)'::date", "['-infinity'::timestamp]"]
+)
+def test_a_time_that_cannot_be_shown_is_told(
+    value: str, form: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run(form, f"select {value} as v")
+
+    assert status == 2
+    assert capsys.readouterr().err.endswith("is not of the years 1 to 9999: cast it to VARCHAR\n")
+
+
 def test_csv_has_a_header(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     run("--csv", BOTH)
 

@@ -27,6 +27,8 @@ examples:
   watchtower query --parquet rows.parquet 'select * from "rows_churn" where "in.age" > 40'"""
 _WIDEST: Final = 60  # of a column of the table
 _WRONG: Final = 2  # the exit status of SQL that is refused or wrong: it is how the command was used
+# Sums of integers come as decimals: numbers, of any size, digit by digit.
+_json: Final = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 Row = Sequence[Any]
 
@@ -73,10 +75,9 @@ def _print(answer: Answer, args: argparse.Namespace) -> None:
         rows = _write_parquet(answer, args.parquet)
         sys.stderr.write(f"{rows:,} rows written to {args.parquet}\n")
     elif args.json:
+        names = _unlike(answer.schema.names)
         for row in _rows(answer):
-            sys.stdout.write(
-                msgspec.json.encode(dict(zip(answer.schema.names, row, strict=True)), enc_hook=str).decode() + "\n"
-            )
+            sys.stdout.write(_json.encode(dict(zip(names, row, strict=True))).decode() + "\n")
     elif args.csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(answer.schema.names)
@@ -88,7 +89,26 @@ def _print(answer: Answer, args: argparse.Namespace) -> None:
 def _rows(answer: Answer) -> Iterator[Row]:
     """As tuples: two columns of an answer may have the same name."""
     for batch in answer.batches():
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield from _taken(batch)
+
+
+def _taken(batch: pa.RecordBatch) -> Iterator[Row]:
+    try:
+        return zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    except OverflowError as error:
+        raise QueryError("a time in the answer is not of the years 1 to 9999: cast it to VARCHAR") from error
+
+
+def _unlike(names: Sequence[str]) -> list[str]:
+    """An object has each name once: of columns that share one, the second is NAME_1."""
+    found: list[str] = []
+    for name in names:
+        free, number = name, 0
+        while free in found or (number and free in names):
+            number += 1
+            free = f"{name}_{number}"
+        found.append(free)
+    return found
 
 
 def _print_table(answer: Answer, limit: int) -> None:
@@ -113,7 +133,7 @@ def _first(answer: Answer, limit: int) -> tuple[list[Row], int]:
     left = 0
     for batch in answer.batches():
         taken = batch.slice(0, limit - len(shown))
-        shown += zip(*(column.to_pylist() for column in taken.columns), strict=True)
+        shown += _taken(taken)
         left += batch.num_rows - taken.num_rows
     return shown, left
 
@@ -146,7 +166,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat(" ").replace("+00:00", "Z")
     if isinstance(value, bytes | list | dict | bool):
-        return msgspec.json.encode(value, enc_hook=str).decode()
+        return _json.encode(value).decode()
     return str(value)
 
 
