@@ -214,6 +214,77 @@ def test_a_shadows_answer_is_read_as_the_primarys_is(tmp_path: Path, paths: int)
     assert stage.shadow()["agreeing"] == 300
 
 
+def v2(version: str) -> dict[str, Any]:
+    tensor = {"name": "p", "datatype": "FP32", "shape": [1], "data": [0.5]}
+    return {"model_name": "m", "model_version": version, "outputs": [tensor]}
+
+
+ASKED_V2: Body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}
+
+
+def test_of_more_paths_than_are_remembered_a_shadow_is_read_as_its_primary(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    exchanges = []
+    for number in range(300):
+        target = b"/score/%d" % number
+        exchanges += [primary(number, ASKED_V2, v2("1"), target=target), shadow(number, v2("2"), target=target)]
+    stage.analyse(exchanges)
+
+    assert (stage.shadow()["agreeing"], stage.faults()) == (300, {})
+
+
+def test_uploads_with_a_boundary_each_leave_room_for_other_paths(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    kinds = [b"multipart/form-data; boundary=b%d" % number for number in range(300)]
+    stage.analyse(
+        primary(number, b"--upload", {"label": "cat"}, target=b"/classify", request_type=kind)
+        for number, kind in enumerate(kinds)
+    )
+    stage.analyse([primary(301, ASKED_V2, v2("1"), target=b"/score"), shadow(301, v2("2"), target=b"/score")])
+
+    assert {each["path"]: each["protocol"] for each in stage.status()["protocols"]} == {
+        "/classify": "torchserve",
+        "/score": "v2",
+    }
+    assert stage.shadow()["agreeing"] == 1
+
+
+def test_the_paths_that_were_used_last_are_remembered(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    targets = [b"/usual", *(target for number in range(300) for target in (b"/score/%d" % number, b"/usual"))]
+    stage.analyse(primary(number, ASKED_V2, v2("1"), target=target) for number, target in enumerate(targets))
+    paths = [each["path"] for each in stage.status()["protocols"]]
+
+    assert len(paths) < 300
+    assert {"/usual", "/score/299"} <= set(paths)
+    assert "/score/0" not in paths
+
+
+def test_a_shadow_before_any_primary_is_not_compared_by_a_guess(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    exchanges = []
+    for number in range(3):
+        exchanges.append(shadow(number, v2("2"), target=b"/score"))
+        exchanges.append(primary(number, ASKED_V2, v2("1"), target=b"/score"))
+    stage.analyse(exchanges)
+
+    assert stage.faults() == {("output", "unknown_protocol"): 1}
+    assert (stage.shadow()["agreeing"], stage.shadow()["not_compared"]) == (2, 1)
+
+
+def test_where_no_request_is_kept_whole_a_shadow_is_read_as_its_primary(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    exchanges = []
+    for number in range(2):
+        target, kind = b"/images/%d" % number, b"image/png"
+        asked = primary(number, b"\x89PNG", {"label": "a"}, target=target, request_type=kind, request_note=BodyNote.CUT)
+        answer = b'{"label":  "a"}'
+        exchanges += [asked, shadow(number, answer, target=target, request_type=kind)]
+    stage.analyse(exchanges)
+
+    assert (stage.shadow()["agreeing"], stage.faults()) == (2, {("input", "cut"): 2})
+
+
 def test_the_protocol_is_told_again_after_a_restart(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.analyse(pair(1))

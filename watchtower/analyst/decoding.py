@@ -1,7 +1,7 @@
 """An exchange's kept bodies as rows, by the protocol that its endpoint speaks; what cannot be read is a counted fault."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -11,18 +11,22 @@ from watchtower.payload.adapter import Adapter
 from watchtower.payload.coding import decoded
 from watchtower.payload.fault import Fault, PayloadError
 from watchtower.payload.message import Decoded, Message
-from watchtower.payload.recognise import Recognised, recognise
+from watchtower.payload.recognise import Recognised, by_path, recognise
 from watchtower.payload.registry import adapter
 from watchtower.payload.settings import MappingSettings
 from watchtower.record import BodyNote, Exchange, Role
 from watchtower.table import EMPTY, Side
 
 MAX_DECOMPRESSED: Final = 16 * 1024 * 1024  # 16 times what a shadow's answer may be by default
-# An endpoint has a few paths; a client that invents more gets each of them recognised anew.
+# An endpoint has a few paths; of those that clients invent, the ones used last are known.
 MAX_KNOWN_PATHS: Final = 256
 SHOWN_OF_A_BODY: Final = 160
 _AUTO: Final = "auto"
+_ANY_PATH: Final = b""  # in the place of a path: what was told last by a body of this media type
 NOTHING: Final = Decoded(EMPTY)  # no body: no rows, and no fault
+
+# Path and media type. The whole content type would not do: every multipart body has a boundary of its own.
+_Key = tuple[bytes, bytes]
 
 
 class FaultNote(msgspec.Struct, frozen=True):
@@ -47,8 +51,7 @@ class Decoding:
     classes: tuple[str, ...] = ()  # names of the positions of probabilities
     faults: Counter[tuple[Side, Fault]] = field(default_factory=Counter)
     notes: dict[tuple[Side, Fault], FaultNote] = field(default_factory=dict)
-    recognised: dict[str, Recognised] = field(default_factory=dict)  # by path
-    _adapters: dict[tuple[bytes, bytes], Adapter] = field(default_factory=dict)
+    _known: dict[_Key, Recognised] = field(default_factory=dict)  # the least recently used first
     _made: dict[str, Adapter] = field(default_factory=dict)  # by name: a mapping's paths take 0.1 ms to compile
 
     def read(self, exchange: Exchange) -> Bodies:
@@ -63,27 +66,34 @@ class Decoding:
         answer: bytes | Fault | None = None
         if exchange.response_note != BodyNote.NONE and 200 <= exchange.status < 300:
             answer = self._plain(Side.OUTPUT, exchange, exchange.response_note, exchange.response_body)
-        spoken, found = self._adapters.get((exchange.target.partition(b"?")[0], exchange.request_type)), None
-        if spoken is None:
-            found = self._recognised(exchange, request, answer)
-            spoken = adapter(found.name, self.mapping, self.classes)
+        asking = Message(exchange.target, exchange.request_type)
+        key, is_told = (asking.path, asking.media_type), is_primary and not isinstance(request, Fault)
+        known = self._recalled(key)
+        found = known or self._recognised(exchange, key, request, answer, is_told=is_told)
+        if found is None:
+            return Bodies(NOTHING, self._unread(exchange, answer))
+        spoken = self._named(found.name)
         asked = self._decoded(Side.INPUT, spoken, exchange, request)
         answered = self._decoded(Side.OUTPUT, spoken, exchange, answer)
-        if found is not None and is_primary:
-            self._remember(exchange, spoken, found, asked, answered)
+        if known is None and is_primary and _is_good(exchange, asked if is_told else NOTHING, answered):
+            self._remember(key, found, is_told=is_told)
         return Bodies(asked, answered)
 
+    @property
+    def recognised(self) -> Mapping[str, Recognised]:
+        """By path."""
+        return {path.decode("utf-8", "replace"): found for (path, _), found in self._known.items() if path != _ANY_PATH}
+
     def state(self) -> bytes:
-        spoken = [(path, kind, found.name) for (path, kind), found in self._adapters.items()]
+        known = [(path, kind, *found) for (path, kind), found in self._known.items()]
         faults = [(side, fault, count, self.notes[side, fault]) for (side, fault), count in self.faults.items()]
-        return msgspec.msgpack.encode((self.protocol, spoken, list(self.recognised.items()), faults))
+        return msgspec.msgpack.encode((self.protocol, known, faults))
 
     def restore(self, state: bytes) -> None:
         """What was recognised stays recognised: a column must not change its name because we were started again."""
-        protocol, spoken, recognised, faults = msgspec.msgpack.decode(state, type=_State)
+        protocol, known, faults = msgspec.msgpack.decode(state, type=_State)
         if protocol == self.protocol:
-            self._adapters = {(path, kind): self._named(name) for path, kind, name in spoken}
-            self.recognised = {path: Recognised(*found) for path, found in recognised}
+            self._known = {(path, kind): Recognised(self._named(name).name, why) for path, kind, name, why in known}
         for side, fault, count, note in faults:
             self.faults[side, Fault(fault)] = count
             self.notes[side, Fault(fault)] = note
@@ -99,13 +109,39 @@ class Decoding:
         except PayloadError as error:
             return self._blame(side, error, exchange, body)
 
+    def _recalled(self, key: _Key) -> Recognised | None:
+        found = self._known.pop(key, None)
+        if found is not None:
+            self._known[key] = found
+        return found
+
     def _recognised(
-        self, exchange: Exchange, request: bytes | Fault | None, answer: bytes | Fault | None
-    ) -> Recognised:
+        self,
+        exchange: Exchange,
+        key: _Key,
+        request: bytes | Fault | None,
+        answer: bytes | Fault | None,
+        *,
+        is_told: bool,
+    ) -> Recognised | None:
+        """Without the request to tell by, as the path says, or as others of the media type were told.
+
+        A shadow's answer is read as its primary's or not at all: a guess would be a difference that is none.
+        """
         if self.protocol != _AUTO:
             return Recognised(self.protocol, "configured")
+        if not is_told:
+            found = by_path(key[0]) or self._recalled((_ANY_PATH, key[1]))
+            if found is not None or exchange.role == Role.SHADOW:
+                return found
         bodies = [body if isinstance(body, bytes) else b"" for body in (request, answer)]
         return recognise(exchange.target, exchange.request_type, *bodies)
+
+    def _unread(self, exchange: Exchange, answer: bytes | Fault | None) -> Decoded | Fault:
+        if not isinstance(answer, bytes):
+            return NOTHING if answer is None else answer
+        error = PayloadError(Fault.UNKNOWN_PROTOCOL, "no primary's exchange has told it yet")
+        return self._blame(Side.OUTPUT, error, exchange, answer)
 
     def _named(self, name: str) -> Adapter:
         made = self._made.get(name)
@@ -133,22 +169,17 @@ class Decoding:
         except PayloadError as error:
             return self._blame(side, error, exchange, body)
 
-    def _remember(
-        self,
-        exchange: Exchange,
-        spoken: Adapter,
-        found: Recognised,
-        asked: Decoded | Fault,
-        answered: Decoded | Fault,
-    ) -> None:
-        """Only what a good answer has shown: one odd request must not decide what all others mean."""
-        if not (isinstance(asked, Decoded) and isinstance(answered, Decoded) and 200 <= exchange.status < 300):
-            return
-        if not (asked.table.rows or answered.table.rows) or len(self._adapters) >= MAX_KNOWN_PATHS:
-            return
-        path = exchange.target.partition(b"?")[0]
-        self._adapters[path, exchange.request_type] = spoken
-        self.recognised[path.decode("utf-8", "replace")] = found
+    def _remember(self, key: _Key, found: Recognised, *, is_told: bool) -> None:
+        """A guess without the request must not decide what a path means, and yet a shadow's answer is read by it."""
+        path, kind = key
+        keys = [key] if is_told else []
+        if by_path(path) is None:
+            keys.append((_ANY_PATH, kind))
+        for each in keys:
+            self._known.pop(each, None)
+            self._known[each] = found
+        while len(self._known) > MAX_KNOWN_PATHS:
+            del self._known[next(iter(self._known))]
 
     def _blame(self, side: Side, error: PayloadError, exchange: Exchange, body: bytes) -> Fault:
         key = (side, error.fault)
@@ -162,9 +193,11 @@ class Decoding:
 
 
 _READABLE: Final = frozenset({BodyNote.WHOLE, BodyNote.REDACTED})
-_State = tuple[
-    str,
-    Sequence[tuple[bytes, bytes, str]],
-    Sequence[tuple[str, tuple[str, str]]],
-    Sequence[tuple[Side, str, int, FaultNote]],
-]
+_State = tuple[str, Sequence[tuple[bytes, bytes, str, str]], Sequence[tuple[Side, str, int, FaultNote]]]
+
+
+def _is_good(exchange: Exchange, asked: Decoded | Fault, answered: Decoded | Fault) -> bool:
+    """Only what a good answer has shown is remembered: one odd request must not decide what all others mean."""
+    if not (isinstance(asked, Decoded) and isinstance(answered, Decoded) and 200 <= exchange.status < 300):
+        return False
+    return bool(asked.table.rows or answered.table.rows)

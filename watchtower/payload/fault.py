@@ -22,6 +22,7 @@ class Fault(Word):
     WRONG_TYPE = "wrong_type"  # a value is not of the datatype that its tensor declares
     SHAPE_MISMATCH = "shape_mismatch"  # a tensor's shape is not its data's, or rows or columns differ in length
     UNSUPPORTED = "unsupported"  # a part of the protocol that we do not read
+    UNKNOWN_PROTOCOL = "unknown_protocol"  # a shadow's answer, before any primary's record has told how to read it
 
 
 class PayloadError(Exception):

@@ -30,16 +30,17 @@ class Recognised(NamedTuple):
 def recognise(target: bytes, content_type: bytes, request: bytes, answer: bytes) -> Recognised:
     """The most specific reason wins. Bodies are decompressed; either may be empty when it was not kept."""
     message = Message(target, content_type)
-    by_path = _by_path(message.path)
-    if by_path is not None:
-        return by_path
+    told = by_path(message.path)
+    if told is not None:
+        return told
     asked, answered = parsed_if_json(request), parsed_if_json(answer)
     if message.path.rstrip(b"/").endswith(b"/invocations"):
         return _invocations(message, request, asked, answered)
     return _by_body(message, request, asked, answered)
 
 
-def _by_path(path: bytes) -> Recognised | None:
+def by_path(path: bytes) -> Recognised | None:
+    """What a path that is a protocol's own says."""
     if match := _V1_PATH.search(path):
         return Recognised("v1", f"path ends in :{match[1].decode()}")
     if _V2_PATH.search(path):
