@@ -18,7 +18,7 @@ BODIES = Path(__file__).parent / "bodies"
 CAPTURED = Path(__file__).parent / "captured"
 JSON = b"application/json"
 EVENTS = b"text/event-stream; charset=utf-8"
-OUTPUTS = ("text", "finish_reason", "tool_calls", "prompt_tokens", "completion_tokens", "ttft_s", "tpot_s")
+OUTPUTS = ("text", "finish_reason", "tool_calls", "called", "prompt_tokens", "completion_tokens", "ttft_s", "tpot_s")
 INPUTS = ("prompt", "model", "temperature", "max_tokens", "stream", "messages")
 CHAT = b"/v1/chat/completions"
 

@@ -75,7 +75,7 @@ def test_each_choice_is_a_row_and_tokens_stand_in_the_first() -> None:
 
     assert cells(answered(openai, body)) == (
         OUTPUTS,
-        [["a", "stop", 0, 3, 2, None, None], ["b", None, 0, None, None, None, None]],
+        [["a", "stop", 0, None, 3, 2, None, None], ["b", None, 0, None, None, None, None, None]],
     )
 
 
@@ -83,10 +83,46 @@ def test_an_answer_of_no_choices_has_no_rows() -> None:
     assert answered(openai, {"choices": []}) is EMPTY
 
 
-def test_a_call_of_the_older_kind_is_counted() -> None:
-    choice = {"message": {"content": None, "function_call": {"name": "f"}}, "finish_reason": "function_call"}
+def called(*calls: object) -> object:
+    """What an answer in one piece called, as text."""
+    return answered(openai, {"choices": [{"message": {"content": None, "tool_calls": list(calls)}}]}).rows[0][3]
 
-    assert answered(openai, {"choices": [choice]}).rows[0][:3] == ["", "function_call", 1]
+
+def function(name: str, arguments: object) -> dict[str, object]:
+    return {"id": "c1", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def test_what_was_called_is_a_line_for_each_call() -> None:
+    assert called(function("weather", '{"city":"Oslo"}'), function("now", "")) == 'weather({"city":"Oslo"})\nnow()'
+
+
+def test_blanks_and_the_order_of_keys_make_no_other_call() -> None:
+    assert called(function("f", '{"b": 1,\n "a": {"d": 2, "c": 3}}')) == 'f({"a":{"c":3,"d":2},"b":1})'
+
+
+@pytest.mark.parametrize("arguments", ['{"city": "Os', "city=Oslo", "[" * 200])
+def test_arguments_that_are_no_json_stand_as_they_are(arguments: str) -> None:
+    assert called(function("f", arguments)) == f"f({arguments})"
+
+
+def test_arguments_that_are_an_object_are_read_like_their_text() -> None:
+    assert called(function("f", {"b": 1, "a": 2})) == called(function("f", '{"a":2,"b":1}'))
+
+
+def test_a_custom_tool_is_called_with_its_input() -> None:
+    assert called({"type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}) == "sql(SELECT 1)"
+
+
+@pytest.mark.parametrize("call", [None, 5, {}, {"function": None}, {"function": {"name": 5, "arguments": None}}])
+def test_a_call_without_name_and_arguments_is_still_one(call: object) -> None:
+    assert called(call) == "()"
+
+
+def test_a_call_of_the_older_kind_is_read_too() -> None:
+    message = {"content": None, "function_call": {"name": "f", "arguments": '{"a": 1}'}}
+    choice = {"message": message, "finish_reason": "function_call"}
+
+    assert answered(openai, {"choices": [choice]}).rows[0][:4] == ["", "function_call", 1, 'f({"a":1})']
 
 
 def test_an_answer_of_none_of_the_calls_is_the_wrong_shape() -> None:
@@ -138,7 +174,7 @@ def test_what_came_at_once_has_no_time_for_each_token(first: int, last: int) -> 
 def test_an_answer_in_one_piece_has_no_times() -> None:
     case = BY_NAME["vllm_chat"]
 
-    assert case.adapter.answer(case.answer, case.answer_message).table.rows[0][5:] == [None, None]
+    assert case.adapter.answer(case.answer, case.answer_message).table.rows[0][6:] == [None, None]
 
 
 def test_an_error_within_a_stream_is_its_finish_reason() -> None:
@@ -185,7 +221,10 @@ def test_an_event_that_is_no_json_within_a_stream_is_named_so() -> None:
 def test_the_document_of_a_stream_has_its_choices() -> None:
     found = openai.answer(stream(chunk("a", "stop")), Message(b"/x", EVENTS, 200))
 
-    assert found.document == {"choices": [{"text": "a", "finish_reason": "stop", "tool_calls": 0}], "usage": None}
+    assert found.document == {
+        "choices": [{"text": "a", "finish_reason": "stop", "tool_calls": 0, "called": None}],
+        "usage": None,
+    }
 
 
 def test_a_stream_is_known_by_its_beginning_where_no_type_says_so() -> None:
@@ -197,10 +236,26 @@ def test_an_embedding_that_is_none_is_the_wrong_shape(embedding: object) -> None
     assert answer_fault(openai, {"data": [{"embedding": embedding}]}) is Fault.WRONG_SHAPE
 
 
-def test_calls_of_the_responses_interface_are_counted() -> None:
+def test_calls_of_the_responses_interface_are_read() -> None:
     output = [
-        {"type": "function_call", "name": "f"},
+        {"type": "function_call", "name": "f", "arguments": '{"b": 1, "a": 2}'},
         {"type": "message", "content": [{"type": "output_text", "text": "a"}]},
+        {"type": "web_search_call", "action": {"type": "search", "query": "q"}},
     ]
+    row = answered(openai, {"output": output, "status": "completed"}).rows[0]
 
-    assert answered(openai, {"output": output, "status": "completed"}).rows[0][:3] == ["a", "completed", 1]
+    assert row[:4] == ["a", "completed", 2, 'f({"a":2,"b":1})\nweb_search_call({"query":"q","type":"search"})']
+
+
+def test_calls_of_a_stream_are_joined_from_their_pieces() -> None:
+    case = BY_NAME["tool_stream"]
+    table = case.adapter.answer(case.answer, case.answer_message).table
+
+    assert table.rows[0][2:4] == [2, 'weather({"city":"Rome"})\nweather({})']
+
+
+def test_a_call_of_the_older_kind_is_joined_too() -> None:
+    pieces = [{"function_call": {"name": "f", "arguments": '{"a":'}}, {"function_call": {"arguments": " 1}"}}]
+    chunks = [{"choices": [{"index": 0, "delta": piece}]} for piece in pieces]
+
+    assert row(stream(*chunks))["called"] == 'f({"a":1})'

@@ -5,12 +5,17 @@ a stream the time to the first part of the answer (`ttft_s`) and the time for ea
 `tpot_s` = (last part - first part) / (tokens - 1). Tokens are the server's count where it gives one (`usage`), else the
 events that carried something, which is one for each token in vLLM, TGI and llama.cpp unless they decode speculatively.
 
+The calls of tools stand as text in one column, a line each: the name and the arguments, which are canonical where they are
+JSON, so that neither blanks nor the order of keys make a difference.
+
 A stream that ended with neither `[DONE]` nor a reason for each choice was cut.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from watchtower.payload.events import events
 from watchtower.payload.fault import Fault, PayloadError
@@ -20,24 +25,46 @@ from watchtower.payload.rows import check_size
 from watchtower.record import NEVER
 from watchtower.table import EMPTY, Cell, Table
 
-OUTPUTS: Final = ("text", "finish_reason", "tool_calls", "prompt_tokens", "completion_tokens", "ttft_s", "tpot_s")
+OUTPUTS: Final = (
+    "text", "finish_reason", "tool_calls", "called", "prompt_tokens", "completion_tokens", "ttft_s", "tpot_s",
+)  # fmt: skip
 _DONE: Final = b"[DONE]"
 _STREAM: Final = b"text/event-stream"
 _SECOND_NS: Final = 1_000_000_000
 # What a delta may carry beside its role; a model that thinks aloud streams that first.
 _CARRIED: Final = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call")
 _CALLS: Final = ("function_call", "custom_tool_call", "web_search_call", "file_search_call", "mcp_call")
+# Where a call holds what it is called with: functions, custom tools, web searches and file searches.
+_ARGUMENTS: Final = ("arguments", "input", "action", "queries")
 _LAST_EVENTS: Final = ("response.completed", "response.incomplete", "response.failed")
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
+
+
+@dataclass(slots=True)
+class _Call:
+    """Of a tool, in the pieces of a stream."""
+
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
+
+    def add(self, piece: Any) -> None:
+        name, arguments = _name_and_arguments(piece)
+        self.name = self.name or name
+        self.arguments.append(arguments if type(arguments) is str else _encode(arguments).decode())
+
+    def text(self) -> str:
+        return _called(self.name, "".join(self.arguments))
 
 
 @dataclass(slots=True)
 class _Choice:
     parts: list[str] = field(default_factory=list)
     finish_reason: Cell = None
-    tools: set[int] = field(default_factory=set)
+    tools: dict[int, _Call] = field(default_factory=dict)
 
     def row(self) -> list[Cell]:
-        return ["".join(self.parts), self.finish_reason, len(self.tools)]
+        calls = [self.tools[index].text() for index in sorted(self.tools)]
+        return ["".join(self.parts), self.finish_reason, *_counted(calls)]
 
 
 @dataclass(slots=True)
@@ -148,9 +175,9 @@ def _add(choice: _Choice, piece: dict[str, Any]) -> bool:
     calls = delta.get("tool_calls")
     for place, call in enumerate(calls if type(calls) is list else ()):
         index = call.get("index", place) if type(call) is dict else place
-        choice.tools.add(index if type(index) is int else place)
+        choice.tools.setdefault(index if type(index) is int else place, _Call()).add(call)
     if delta.get("function_call"):
-        choice.tools.add(0)
+        choice.tools.setdefault(0, _Call()).add(delta["function_call"])
     return any(delta.get(name) for name in _CARRIED)
 
 
@@ -161,21 +188,53 @@ def _choice_row(choice: Any) -> list[Cell]:
     message = choice.get("message")
     if type(message) is not dict:
         text = choice.get("text")
-        return [text if type(text) is str else "", _word(reason), 0]
+        return [text if type(text) is str else "", _word(reason), 0, None]
     calls = message.get("tool_calls")
-    count = len(calls) if type(calls) is list else 1 if message.get("function_call") else 0
-    return ["".join(_texts(message.get("content"))), _word(reason), count]
+    if type(calls) is not list:
+        calls = [message["function_call"]] if message.get("function_call") else []
+    called = [_called(*_name_and_arguments(call)) for call in calls]
+    return ["".join(_texts(message.get("content"))), _word(reason), *_counted(called)]
 
 
 def _response_row(document: dict[str, Any]) -> list[Cell]:
     items = document.get("output")
     texts: list[str] = []
-    count = 0
+    calls: list[str] = []
     for item in items if type(items) is list else ():
         if type(item) is dict:
             texts += _texts(item.get("content")) if item.get("type") == "message" else ()
-            count += item.get("type") in _CALLS
-    return ["".join(texts), _word(document.get("status")), count]
+            if item.get("type") in _CALLS:
+                name, arguments = _name_and_arguments(item)
+                calls.append(_called(name or item["type"], arguments))
+    return ["".join(texts), _word(document.get("status")), *_counted(calls)]
+
+
+def _name_and_arguments(call: Any) -> tuple[str, Any]:
+    """Of a call, or of a piece of one. In chat they stand in its `function` or `custom`; the older call is them itself."""
+    if type(call) is not dict:
+        return "", ""
+    inner = next((call[key] for key in ("function", "custom") if type(call.get(key)) is dict), call)
+    name = inner.get("name")
+    arguments = next((inner[key] for key in _ARGUMENTS if inner.get(key) is not None), "")
+    return (name if type(name) is str else ""), arguments
+
+
+def _called(name: str, arguments: Any) -> str:
+    return f"{name}({_canonical(arguments)})"
+
+
+def _canonical(arguments: Any) -> str:
+    """As JSON with sorted keys and no blanks; a text that is no JSON as it is."""
+    if not isinstance(arguments, str):
+        return _encode(arguments).decode()
+    try:
+        return _encode(parsed(arguments.encode())).decode()
+    except PayloadError:
+        return arguments
+
+
+def _counted(calls: list[str]) -> tuple[int, Cell]:
+    return len(calls), "\n".join(calls) if calls else None
 
 
 def _texts(content: Any) -> Iterator[str]:
