@@ -200,6 +200,13 @@ def test_a_stream_is_done_however_its_end_is_written(end: str) -> None:
     assert row(stream(chunk("a"), end=end))["text"] == "a"
 
 
+@pytest.mark.parametrize("nothing", [b"data:\n\n", b"data: \n\n", b"event: ping\ndata\n\n"])
+def test_an_event_of_nothing_keeps_a_connection_alive(nothing: bytes) -> None:
+    whole = stream(chunk("a", "stop"), end="")
+
+    assert row(nothing + whole + nothing) == row(whole)
+
+
 def test_a_reason_for_each_choice_ends_a_stream_too() -> None:
     assert row(stream(chunk("a", "stop"), end=""))["text"] == "a"
 

@@ -123,6 +123,8 @@ def _read(body: bytes) -> _Stream:
     stream = _Stream()
     found = events(body)
     for number, data in enumerate(found.data, 1):
+        if not data.strip():  # a keep-alive: a field without a value
+            continue
         if data.strip() == _DONE:
             stream.is_done = True
             break
