@@ -140,6 +140,14 @@ def test_a_header_alone_has_no_rows() -> None:
         (b"a,a\n1,2", False),
         (b"a,\n1,2", False),
         (b"", False),
+        (b"\n\n", False),
+        (b'"1","2"\n"3","4"\n', False),
+        (b'"a","b, c"\r\n1,2', True),
+        (b'"a\nb",c\n1,2', True),
+        (b'"a\nb",c\n', False),
+        (b"age,plan\r1,gold\r", True),
+        (b'a,b\n"' + b"x" * 100_000 + b'",2', True),
+        (b'"a"b,c\n1,2', False),
     ],
 )
 def test_a_header_is_of_names_and_has_a_line_behind_it(body: bytes, expected: bool) -> None:

@@ -70,11 +70,14 @@ def _lines(text: str) -> Iterator[str]:
 
 def has_header(body: bytes) -> bool:
     """Whether the first line is of names: none of them a number, none missing, none twice, and a line follows."""
-    first, _, second = body[:_HEAD].partition(b"\n")
-    if not second.strip():
+    lines = _lines(body[:_HEAD].decode("utf-8-sig", "replace"))
+    try:
+        first = next(filter(None, csv.reader(lines, strict=True)), [])
+    except csv.Error:
         return False
-    cells = [value(name) for name in first.decode("utf-8-sig", "replace").strip("\r").split(",")]
-    return all(type(cell) is str for cell in cells) and len(set(cells)) == len(cells)
+    cells = [value(name) for name in first]
+    is_of_names = all(type(cell) is str for cell in cells) and len(set(cells)) == len(cells)
+    return bool(cells) and is_of_names and any(line.strip() for line in lines)
 
 
 def json_lines(body: bytes) -> list[Any]:
