@@ -171,6 +171,13 @@ def test_a_csv_answer_is_known_by_its_body_where_the_type_says_json() -> None:
     assert cells(answered(sagemaker, b"0.25\n", b"application/json")) == (("prediction",), [[0.25]])
 
 
+def test_json_behind_a_byte_order_mark_is_json() -> None:
+    body = b'\xef\xbb\xbf{"instances": [[1, 2]]}'
+
+    assert cells(requested(sagemaker, body)) == (("0", "1"), [[1, 2]])
+    assert cells(answered(sagemaker, b'\xef\xbb\xbf{"predictions": [0.25]}')) == (("prediction",), [[0.25]])
+
+
 def test_features_without_instances_are_a_row() -> None:
     assert cells(requested(sagemaker, {"features": [1, 2]})) == (("features",), [[[1, 2]]])
 

@@ -20,6 +20,7 @@ from watchtower.table import EMPTY, Table
 
 LINES_TYPES: Final = (b"application/jsonlines", b"application/x-ndjson", b"application/jsonl", b"application/ndjson")
 _JSON_BEGINS: Final = (b"{", b"[")
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 # RecordIO-protobuf, and images: bytes that stand for rows which we do not read.
 _BINARY_TYPES: Final = (b"application/x-recordio-protobuf", b"application/x-npy", b"application/x-image")
 
@@ -62,7 +63,7 @@ def _check_readable(message: Message) -> None:
 
 def _is_json(body: bytes, message: Message) -> bool:
     """By its beginning where the type does not say: containers answer JSON as text/html and CSV as application/json."""
-    return message.media_type != b"text/csv" and body.lstrip().startswith(_JSON_BEGINS)
+    return message.media_type != b"text/csv" and body.removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(_JSON_BEGINS)
 
 
 def _request_table(document: Any) -> Table:
