@@ -2,6 +2,7 @@
 
 import datetime as dt
 import decimal
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pyarrow.csv  # type: ignore[import-untyped]
 import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
 
-from watchtower.baselines import BaselineError, keys, load_table
+from watchtower.baselines import BLOCK, BaselineError, keys, load_table
 from watchtower.drift.baseline import build
 from watchtower.drift.values import Encoded, Values
 from watchtower.table import Kind
@@ -72,6 +73,87 @@ def test_a_file_is_read_by_the_end_of_its_name(name: str, tmp_path: Path) -> Non
         "in.age": "integer", "in.income": "number", "in.city": "category", "in.member": "boolean",
     }  # fmt: skip
     assert [found.profiles.columns[f"in.{column}"].present for column in TABLE.column_names] == [2, 2, 2, 2]
+
+
+PAD = "x" * 1000
+FIRST = BLOCK // len(PAD) + 200  # rows, more than are read at once
+
+
+def late(path: Path, first: object, last: object) -> Path:
+    """A table whose column `a` has another kind of value in its last row than in a first block of rows."""
+    if path.suffix == ".csv":
+        path.write_text("pad,a\n" + f"{PAD},{first}\n" * FIRST + f"{PAD},{last}\n")
+    else:
+        rows = [json.dumps({"pad": PAD} | ({} if cell is None else {"a": cell})) for cell in (first, last)]
+        path.write_text(f"{rows[0]}\n" * FIRST + f"{rows[1]}\n")
+    return path
+
+
+def ends(path: Path) -> tuple[object, object]:
+    """The column's first cell and its last."""
+    found = cells(path)["in.a"]
+    assert len(found) == FIRST + 1
+    return found[0], found[-1]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        ("", "hello", (None, "hello")),
+        ("", "3", (None, 3)),
+        ("0", "0.5", (0.0, 0.5)),
+        ("0", "hello", ("0", "hello")),
+        ("007", "A7", ("007", "A7")),
+        ("true", "", (True, None)),
+        ("true", "5", ("true", "5")),
+        ("2026-01-01", "2026-01-02T10:00:00", ("2026-01-01T00:00:00.000000Z", "2026-01-02T10:00:00.000000Z")),
+        ("0", '"5, or ""6"""', ("0", '5, or "6"')),
+    ],
+)
+def test_a_csv_column_is_what_all_of_its_rows_are(first: str, last: str, expected: object, tmp_path: Path) -> None:
+    assert ends(late(tmp_path / "train.csv", first, last)) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        (None, "hello", (None, "hello")),
+        (0, 0.5, (0.0, 0.5)),
+        ("2026-01-01", "soon", ("2026-01-01", "soon")),
+        ([], [1.5], ([], [1.5])),
+        ({"b": 1}, {"c": ["2026-01-01"]}, ('{"b": 1, "c": null}', '{"b": null, "c": ["2026-01-01"]}')),
+    ],
+)
+def test_a_column_of_json_lines_is_what_all_of_its_rows_are(
+    first: object, last: object, expected: object, tmp_path: Path
+) -> None:
+    assert ends(late(tmp_path / "train.jsonl", first, last)) == expected
+
+
+def test_a_column_of_numbers_and_words_in_json_lines_is_named_with_its_lines(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"a": 5}\n' + f'{{"pad": "{PAD}"}}\n' * FIRST + '{"a": "hello"}\n')
+
+    with pytest.raises(BaselineError, match=r"train.jsonl: a: int64 at first, and string in the lines from \d+ on$"):
+        cells(path)
+
+
+def test_a_line_that_is_no_json_is_said_where_it_is(tmp_path: Path) -> None:
+    path = late(tmp_path / "train.jsonl", 5, 6)
+    with path.open("a") as file:
+        file.write("\n{5}\n")
+
+    with pytest.raises(
+        BaselineError, match=r"train.jsonl: in the lines from \d{3,} on: JSON parse error: .* in row \d+"
+    ):
+        cells(path)
+
+
+def test_a_last_line_without_an_end_and_blank_ones_change_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text('\n{"a": 1}\n\n\n{"a": 2}')
+
+    assert cells(path) == {"in.a": [1, 2]}
 
 
 def test_a_country_called_na_is_there(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """Reads the tables that baselines are made of: Parquet, CSV and JSON Lines, from a path or a URL, or tables in memory.
 
 A batch at a time, so that a reference larger than the memory can be read; and again from the start for each pass
-that `drift.baseline.build` makes. An `s3://`, `gs://` or `hdfs://` URL is Arrow's own; any other goes through fsspec,
+that `drift.baseline.build` makes. CSV and JSON Lines do not say what their columns are: a pass before these finds it out,
+for a column may be empty in the first million rows, and whole numbers in the next. An `s3://`, `gs://` or `hdfs://` URL is Arrow's own; any other goes through fsspec,
 if it is installed.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from watchtower.errors import WatchtowerError
 from watchtower.table import Side
 
 BATCH_ROWS: Final = 50_000
+BLOCK: Final = 1024 * 1024  # bytes of JSON Lines that are read at once: as many as Arrow's reader takes of CSV
 _PREFIXES: Final = ("in.", "out.")
 _FORMATS: Final = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
@@ -33,27 +35,36 @@ _FORMATS: Final = {
 # As pandas reads them, but for NA, which is Namibia.
 _NULLS: Final = ("", "#N/A", "N/A", "NULL", "NaN", "None", "nan", "null")
 
+_Types = Mapping[str, pa.DataType]
+
 
 class BaselineError(WatchtowerError):
     """The operator's: a baseline's source cannot be read as a table."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TableSource:
     """A table's batches, from the start each time that it is iterated over."""
 
     source: str | pa.Table
     outputs: tuple[str, ...] = ()
+    _types: _Types | None = field(default=None, init=False)
 
     def __iter__(self) -> Iterator[Batch]:
-        batches = _opened(self.source) if isinstance(self.source, str) else iter(self.source.to_batches(BATCH_ROWS))
         try:
-            for batch in batches:
+            for batch in self._batches():
                 names = batch.schema.names
                 if batch.num_rows:
                     yield keys(names, self.outputs), [as_column(column) for column in batch.columns]
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise BaselineError(f"{self.source}: {error}") from error
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        if not isinstance(self.source, str):
+            return iter(self.source.to_batches(BATCH_ROWS))
+        if self._types is None:
+            self._types = _types_of(self.source)
+        return _opened(self.source, self._types)
 
 
 def load_table(source: object, outputs: Sequence[str] = ()) -> TableSource:
@@ -116,11 +127,22 @@ def _cell(cell: object) -> object:
     return json.dumps(cell, default=str, sort_keys=True) if isinstance(cell, dict) else str(cell)
 
 
-def _opened(source: str) -> Iterator[pa.RecordBatch]:
-    form = _FORMATS.get(_suffix(source))
-    if form is None:
-        raise BaselineError(f"{source}: the name should end in one of {', '.join(sorted(_FORMATS))}")
-    filesystem, path = _located(source)
+def _types_of(source: str) -> _Types:
+    """The columns of a text, by all of its rows."""
+    form, filesystem, path = _found(source)
+    if form == "parquet":
+        return {}
+    if form == "jsonl":
+        with filesystem.open_input_stream(path) as stream:
+            return _types_of_lines(stream)
+    with filesystem.open_input_stream(path) as stream:
+        names = _csv(stream, form).schema.names
+    with filesystem.open_input_stream(path) as stream:
+        return _types_of_csv(_csv(stream, form, column_types=dict.fromkeys(names, pa.string())))
+
+
+def _opened(source: str, types: _Types) -> Iterator[pa.RecordBatch]:
+    form, filesystem, path = _found(source)
     if form == "parquet":
         yield from pyarrow.dataset.dataset(path, format="parquet", filesystem=filesystem).to_batches(
             batch_size=BATCH_ROWS
@@ -128,12 +150,99 @@ def _opened(source: str) -> Iterator[pa.RecordBatch]:
         return
     with filesystem.open_input_stream(path) as stream:
         if form == "jsonl":
-            yield from pyarrow.json.open_json(stream)
+            for line, block in _blocks(stream):
+                yield from _json(line, block, pa.schema(list(types.items()))).to_batches(BATCH_ROWS)
         else:
-            delimiter = "\t" if form == "tsv" else ","
-            parsing = pyarrow.csv.ParseOptions(delimiter=delimiter)
-            missing = pyarrow.csv.ConvertOptions(null_values=_NULLS, strings_can_be_null=True)
-            yield from pyarrow.csv.open_csv(stream, parse_options=parsing, convert_options=missing)
+            yield from _csv(stream, form, column_types=types, null_values=_NULLS, strings_can_be_null=True)
+
+
+def _csv(stream: Any, form: str, **converting: Any) -> Any:
+    return pyarrow.csv.open_csv(
+        stream,
+        parse_options=pyarrow.csv.ParseOptions(delimiter="\t" if form == "tsv" else ","),
+        convert_options=pyarrow.csv.ConvertOptions(**converting),
+    )
+
+
+def _types_of_csv(texts: Iterable[pa.RecordBatch]) -> _Types:
+    """What Arrow takes each batch's texts for when they are all that there is; a column of several kinds is text."""
+    types: dict[str, pa.DataType] = {}
+    for batch in texts:
+        written = pa.BufferOutputStream()
+        pyarrow.csv.write_csv(batch, written)
+        read = pyarrow.csv.read_csv(
+            pa.BufferReader(written.getvalue()),
+            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+            convert_options=pyarrow.csv.ConvertOptions(null_values=_NULLS, strings_can_be_null=True),
+        )
+        for name, kind in zip(read.schema.names, read.schema.types, strict=True):
+            types[name] = _wider(types.get(name, kind), kind) or pa.string()
+    return types
+
+
+def _types_of_lines(stream: Any) -> _Types:
+    types: dict[str, pa.DataType] = {}
+    for line, block in _blocks(stream):
+        schema = _json(line, block).schema
+        for name, kind in zip(schema.names, map(_as_written, schema.types), strict=True):
+            wider = _wider(types.get(name, kind), kind)
+            if wider is None:
+                raise pa.ArrowInvalid(f"{name}: {types[name]} at first, and {kind} in the lines from {line} on")
+            types[name] = wider
+    return types
+
+
+def _json(line: int, block: bytes, schema: pa.Schema | None = None) -> pa.Table:
+    try:
+        return pyarrow.json.read_json(
+            pa.BufferReader(block),
+            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(block)),
+            parse_options=pyarrow.json.ParseOptions(explicit_schema=schema),
+        )
+    except pa.ArrowInvalid as error:
+        raise pa.ArrowInvalid(f"in the lines from {line} on: {error}") from error
+
+
+def _blocks(stream: Any) -> Iterator[tuple[int, bytes]]:
+    """Whole lines, and the number of the first."""
+    line, rest = 1, b""
+    while more := stream.read(BLOCK):
+        whole, end, rest = (rest + more).rpartition(b"\n")
+        if whole.strip():
+            yield line, whole
+        line += whole.count(b"\n") + len(end)
+    if rest.strip():
+        yield line, rest
+
+
+def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    """The type that holds both: of nothing and anything, of whole numbers and others, of days and moments."""
+    if one == other:
+        return one
+    both = [pa.timestamp("s") if pa.types.is_date(kind) else kind for kind in (one, other)]
+    try:
+        schemas = [pa.schema([("", kind)]) for kind in both]
+        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+    except pa.ArrowTypeError:
+        return None
+
+
+def _as_written(kind: pa.DataType) -> pa.DataType:
+    """JSON has no moments: what Arrow takes for one is a text, as clients send it."""
+    if pa.types.is_timestamp(kind):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(_as_written(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([inner.with_type(_as_written(inner.type)) for inner in kind])
+    return kind
+
+
+def _found(source: str) -> tuple[str, Any, str]:
+    form = _FORMATS.get(_suffix(source))
+    if form is None:
+        raise BaselineError(f"{source}: the name should end in one of {', '.join(sorted(_FORMATS))}")
+    return form, *_located(source)
 
 
 def _suffix(source: str) -> str:
