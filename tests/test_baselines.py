@@ -234,6 +234,7 @@ def test_what_json_has_no_type_for_becomes_what_it_would_be_written_as() -> None
         ("train.csv", b"a,b\n1\n", "Expected 2 columns"),
         ("train.jsonl", b"[1\n", "JSON"),
         ("train.csv", b"", "Empty CSV"),
+        ("train.csv", b"id,age,id\n1,2,3\n", "the column in.id stands twice"),
     ],
 )
 def test_what_is_no_table_is_the_operators_to_mend(name: str, content: bytes, said: str, tmp_path: Path) -> None:

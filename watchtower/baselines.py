@@ -7,6 +7,7 @@ if it is installed.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,9 +54,10 @@ class TableSource:
     def __iter__(self) -> Iterator[Batch]:
         try:
             for batch in self._batches():
-                names = batch.schema.names
+                names = keys(batch.schema.names, self.outputs)
+                _check_distinct(names)
                 if batch.num_rows:
-                    yield keys(names, self.outputs), [as_column(column) for column in batch.columns]
+                    yield names, [as_column(column) for column in batch.columns]
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise BaselineError(f"{self.source}: {error}") from error
 
@@ -84,6 +86,12 @@ def keys(names: Sequence[str], outputs: Sequence[str] = ()) -> list[str]:
     if names and all(name.startswith(_PREFIXES) for name in names):
         return list(names)
     return [key(Side.OUTPUT if name in outputs else Side.INPUT, name) for name in names]
+
+
+def _check_distinct(names: Sequence[str]) -> None:
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
+    if twice is not None:
+        raise pa.ArrowInvalid(f"the column {twice} stands twice")
 
 
 def as_column(array: Any) -> Column:
