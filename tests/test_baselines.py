@@ -231,7 +231,7 @@ def test_what_json_has_no_type_for_becomes_what_it_would_be_written_as() -> None
     [
         ("train.xlsx", b"", "the name should end in one of .csv"),
         ("train.parquet", b"not parquet", "train.parquet"),
-        ("train.csv", b"a,b\n1\n", "Expected 2 columns"),
+        ("train.csv", b"a,b\n1,2\n1\n", "Row #3: Expected 2 columns"),
         ("train.jsonl", b"[1\n", "JSON"),
         ("train.csv", b"", "Empty CSV"),
         ("train.csv", b"id,age,id\n1,2,3\n", "the column in.id stands twice"),

@@ -167,6 +167,7 @@ def _opened(source: str, types: _Types) -> Iterator[pa.RecordBatch]:
 def _csv(stream: Any, form: str, **converting: Any) -> Any:
     return pyarrow.csv.open_csv(
         stream,
+        read_options=pyarrow.csv.ReadOptions(use_threads=False),  # with threads, an error would not say its row
         parse_options=pyarrow.csv.ParseOptions(delimiter="\t" if form == "tsv" else ","),
         convert_options=pyarrow.csv.ConvertOptions(**converting),
     )
