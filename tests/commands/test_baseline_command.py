@@ -1,5 +1,6 @@
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -99,6 +100,20 @@ def test_whoever_insists_gets_other_columns(tmp_path: Path, train: Path, capsys:
     assert run(tmp_path, "build", str(train), "--anyway") == 0
 
 
+def test_a_column_that_the_configuration_ignores_is_no_reason_to_refuse(
+    tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen(tmp_path, in_age="integer", in_plan="category", in_prediction="integer", in_id="text")
+    config = tmp_path / "watchtower.json"
+    variants = [{"name": "only", "url": "http://127.0.0.1:1"}]
+    config.write_text(
+        json.dumps({"endpoints": [{"name": "churn", "variants": variants, "drift": {"ignore": ["in.id"]}}]})
+    )
+
+    assert run(tmp_path, "build", str(train)) == 2
+    assert run(tmp_path, "build", str(train), "--config", str(config)) == 0
+
+
 def test_the_configuration_says_what_to_watch(tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "watchtower.json"
     endpoint = {
@@ -153,7 +168,10 @@ def test_what_is_not_there_does_not_pass(
     assert capsys.readouterr().err
 
 
-def kept_rows(data_dir: Path, role: str = "primary") -> None:
+NOTHING: Mapping[str, object] = {}
+
+
+def kept_rows(data_dir: Path, role: str = "primary", more: Mapping[str, object] = NOTHING) -> None:
     now_ns = time.time_ns()
     with Store(data_dir, StoreSettings()) as store:
         columns = {
@@ -164,6 +182,7 @@ def kept_rows(data_dir: Path, role: str = "primary") -> None:
             "started": [now_ns - number * 10**9 for number in range(20)],
             "in.age": [20.0 + number for number in range(20)],
             "out.score": [0.5] * 20,
+            **more,
         }
         store.tables.add(TableName.ROWS, "churn", columns, 0)
         store.commit()
@@ -175,6 +194,42 @@ def test_rows_of_late_become_the_baseline(tmp_path: Path, capsys: pytest.Capture
 
     assert (status, in_force(tmp_path)) == (0, ("default", 1))
     assert capsys.readouterr().out.startswith("churn: baseline default, version 1, of 20 rows: in force\n")
+
+
+def columns_in_force(data_dir: Path) -> set[str]:
+    with State(data_dir, Access.READ) as state:
+        active = state.baselines.active("churn")
+    return set(Baseline.from_bytes(active.profile).kinds) if active else set()
+
+
+def test_a_header_that_tells_a_segment_is_no_column_of_a_baseline(
+    tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept_rows(tmp_path, more={"in.header:x-tenant": ["acme"] * 20})
+    seen(tmp_path, in_age="number", out_score="number", **{"in_header:x-tenant": "category"})
+    status = run(tmp_path, "build", "--last", "1h")
+
+    assert (status, columns_in_force(tmp_path)) == (0, {"in.age", "out.score"})
+    assert run(tmp_path, "set", "default") == 0
+
+
+def test_a_column_that_went_away_is_no_reason_to_refuse_rows_of_late(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept_rows(tmp_path)
+    seen(tmp_path, in_age="number", in_years="number", out_score="number")
+    status = run(tmp_path, "build", "--last", "1h")
+
+    assert (status, columns_in_force(tmp_path)) == (0, {"in.age", "out.score"})
+
+
+def test_a_column_that_only_earlier_rows_have_is_not_in_a_baseline_of_late(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept_rows(tmp_path, more={"in.years": [None] * 19 + [5.0]})
+    run(tmp_path, "build", "--last", "15s", "--endpoint", "churn")
+
+    assert columns_in_force(tmp_path) == {"in.age", "out.score"}
 
 
 def test_a_shadows_rows_are_no_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

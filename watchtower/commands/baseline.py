@@ -10,6 +10,7 @@ import msgspec
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from watchtower.analyst.documents import SCHEMA, STATUS, SchemaView, key
+from watchtower.analyst.measuring import HEADER
 from watchtower.baselines import BaselineError, load_table
 from watchtower.clock import SECOND
 from watchtower.commands import found
@@ -23,6 +24,7 @@ from watchtower.errors import ConfigError
 from watchtower.store.baselines import StoredBaseline
 from watchtower.store.database import Access
 from watchtower.store.query import Query
+from watchtower.store.schemas import INPUT
 from watchtower.store.settings import StoreSettings
 from watchtower.store.state import State
 from watchtower.store.statement import QueryError
@@ -31,6 +33,7 @@ from watchtower.table import Kind
 from watchtower.units import format_duration
 
 MOST_ROWS: Final = 1_000_000
+_HEADERS: Final = INPUT + HEADER  # columns that tell a segment, and are not watched
 
 EXAMPLES: Final = """\
 examples:
@@ -126,7 +129,9 @@ def _build(args: argparse.Namespace) -> int:
     args.data_dir.mkdir(parents=True, exist_ok=True)
     with found.opened(args.data_dir, Access.WRITE) as state:
         endpoint = endpoint or _only_endpoint(state)
-        _refuse_others(state, endpoint, made, anyway=args.anyway or args.no_set)
+        # Rows of late are the traffic: a column that they lack went away before.
+        if args.source and not args.anyway and not args.no_set:
+            _refuse_others(state, endpoint, made, drift.ignore)
         version = state.baselines.add(endpoint, made.name, source, made.to_bytes(), now_ns, activate=not args.no_set)
     if args.json:
         kept = StoredBaseline(endpoint, made.name, version, now_ns, source, not args.no_set)
@@ -139,19 +144,24 @@ def _build(args: argparse.Namespace) -> int:
 
 
 def _rows_of_late(args: argparse.Namespace, endpoint: str | None, now_ns: int) -> pa.Table:
-    """The primary's rows as the store has them; of more than a million, every so manyth by its id."""
+    """The primary's rows as the store has them; of more than a million, every so manyth by its id.
+
+    Without headers, which are kept and not watched, and without columns that only earlier rows of the same files have.
+    """
     with found.opened(args.data_dir) as state:
         view = quoted(f"rows_{endpoint or _only_endpoint(state)}")
     since = (now_ns - round(args.last * SECOND)) // 1000
     try:
         with Query(args.data_dir, StoreSettings(), since_ns=since * 1000) as query:
-            return query.run(
+            rows = query.run(
                 f"SELECT COLUMNS('^(in|out)[.].*') FROM {view}"  # noqa: S608  quoted
                 f" WHERE role = 'primary' AND started >= make_timestamptz({since:d})"
                 f" ORDER BY hash(request_id, row) LIMIT {MOST_ROWS:d}"
             ).table()
     except QueryError as error:
         raise ConfigError([f"no rows of the last {format_duration(args.last)}: {error}"]) from error
+    present = [name for name in rows.column_names if rows[name].null_count < rows.num_rows]
+    return rows.select([name for name in present if not name.startswith(_HEADERS)])
 
 
 def _set(args: argparse.Namespace) -> int:
@@ -161,7 +171,8 @@ def _set(args: argparse.Namespace) -> int:
         if wanted is None:
             there = ", ".join(f"{one.name} {one.version}" for one in state.baselines.list(endpoint)) or "none"
             raise ConfigError([f"{endpoint}: no such baseline; there are: {there}"])
-        _refuse_others(state, endpoint, _decoded(wanted), anyway=args.anyway)
+        if not args.anyway:
+            _refuse_others(state, endpoint, _decoded(wanted))
         state.baselines.activate(endpoint, wanted.name, wanted.version)
     if args.json:
         found.print_json(_as_json(wanted._replace(is_active=True)))
@@ -192,12 +203,12 @@ def _only_endpoint(state: State) -> str:
     return names.pop()
 
 
-def _refuse_others(state: State, endpoint: str, baseline: Baseline, *, anyway: bool) -> None:
+def _refuse_others(state: State, endpoint: str, baseline: Baseline, ignore: Sequence[str] = ()) -> None:
     """A baseline of other columns than the traffic's would only raise alarms."""
     document = state.document(key(SCHEMA, endpoint))
-    if document is None or anyway:
-        return
-    live = {one.name: Kind(one.kind) for one in msgspec.json.decode(document, type=SchemaView).columns}
+    columns = msgspec.json.decode(document, type=SchemaView).columns if document is not None else []
+    watched = [one for one in columns if one.name not in ignore and not one.name.startswith(_HEADERS)]
+    live = {one.name: Kind(one.kind) for one in watched}
     if live and (differences := baseline.differences(live)):
         told = [f"{endpoint}: {difference}" for difference in differences]
         raise ConfigError([*told, f"{endpoint}: refused; --anyway takes it"])
