@@ -137,6 +137,13 @@ def test_an_answer_that_only_the_shadow_garbled_is_a_disagreement(tmp_path: Path
     assert stage.totals().value(catalogue.PAIRS, result="shadow_unreadable") == 1
 
 
+def test_an_answer_that_is_more_than_we_read_is_no_disagreement(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse([primary(1, ASKED, answer(1.0)), shadow(1, b'{"predictions":' + b"[" * 5000 + b"]" * 5000 + b"}")])
+
+    assert (stage.shadow()["compared"], stage.shadow()["failures"]) == (0, {"unreadable": 1})
+
+
 def test_a_shadow_that_answers_garbage_half_of_the_time_is_worse(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     for number in range(400):

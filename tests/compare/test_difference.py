@@ -75,6 +75,7 @@ CUT = STRANGE._replace(is_whole=False)
 UNREAD = [
     (READ, STRANGE, Failure.SHADOW_UNREADABLE, 2),
     (READ, CUT, Failure.UNREADABLE, 0),
+    (READ, STRANGE._replace(is_beyond_us=True), Failure.UNREADABLE, 0),
     (STRANGE, READ, Failure.UNREADABLE, 0),
     (STRANGE, OTHER, Failure.UNREADABLE, 0),
     (CUT, STRANGE, Failure.UNREADABLE, 0),

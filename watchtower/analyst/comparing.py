@@ -15,7 +15,7 @@ from watchtower.compare.pairing import Pair, Pairer, Reason
 from watchtower.compare.settings import CompareSettings
 from watchtower.compare.verdict import NO_EVIDENCE, ShadowVerdict, evidence, meaning_of_agreement
 from watchtower.compare.worst import Worst
-from watchtower.payload.fault import Fault
+from watchtower.payload.fault import BEYOND_US, Fault
 from watchtower.payload.message import Decoded
 from watchtower.record import BodyNote, Exchange
 from watchtower.table import EMPTY, Table
@@ -205,6 +205,7 @@ def _answer(exchange: Exchange, decoded: Decoded | Fault) -> Answer:
         exchange.response_body,
         isinstance(decoded, Decoded),
         exchange.response_note in _WHOLE,
+        isinstance(decoded, Fault) and decoded in BEYOND_US,
     )
 
 

@@ -229,7 +229,7 @@ def _unread(primary: Answer, shadow: Answer) -> Difference:
     """At least one answer could not be read. What is unlike all the same is so in all rows; of the rest nobody knows."""
     if primary.status != shadow.status:
         failure = Failure.STATUS
-    elif primary.is_decoded and primary.is_whole and shadow.is_whole:
+    elif primary.is_decoded and primary.is_whole and shadow.is_whole and not shadow.is_beyond_us:
         failure = Failure.SHADOW_UNREADABLE
     else:
         return Difference(False, Failure.UNREADABLE, primary.service_ns, shadow.service_ns)

@@ -1,5 +1,7 @@
 """Why a body did not become rows: a closed list, which is also the label of the counter."""
 
+from typing import Final
+
 from watchtower.record import Word
 
 
@@ -23,6 +25,21 @@ class Fault(Word):
     SHAPE_MISMATCH = "shape_mismatch"  # a tensor's shape is not its data's, or rows or columns differ in length
     UNSUPPORTED = "unsupported"  # a part of the protocol that we do not read
     UNKNOWN_PROTOCOL = "unknown_protocol"  # a shadow's answer, before any primary's record has told how to read it
+
+
+# What a body that is in order can meet, for it is our limit: of the others it is the sender's.
+BEYOND_US: Final = frozenset(
+    {
+        Fault.NOT_KEPT,
+        Fault.TOO_LARGE,
+        Fault.TOO_DEEP,
+        Fault.TOO_WIDE,
+        Fault.TOO_MANY_ROWS,
+        Fault.TOO_MANY_CELLS,
+        Fault.UNSUPPORTED,
+        Fault.UNKNOWN_PROTOCOL,
+    }
+)
 
 
 class PayloadError(Exception):
