@@ -25,6 +25,7 @@ HOSTILE = "</script><script>alert(1)</script>"
 KINDS = {
     "age": Kind.NUMBER,
     "visits": Kind.INTEGER,
+    "account": Kind.INTEGER,
     "city": Kind.CATEGORY,
     "member": Kind.BOOLEAN,
     "comment": Kind.TEXT,
@@ -42,6 +43,7 @@ def table(rows: int, seed: int) -> pa.Table:
         {
             "age": [None, float("inf"), float("nan"), *random.normal(40, 9, rows - 3)],
             "visits": random.poisson(3, rows),
+            "account": [123456789012345678] * rows,
             "city": random.choice(["Oslo", "Rome", "Bonn"], rows),
             "member": random.random(rows) < 0.4,
             "comment": ["good" * (place % 7) for place in range(rows)],
@@ -88,6 +90,7 @@ def test_evidently_draws_numbers_words_and_lengths_of_texts(tmp_path: Path) -> N
     assert HOSTILE not in page
     assert "<b>bold" not in page
     assert found.left_out == {
+        "account": "its numbers are too large, or too close together, for a histogram",
         "seen": "a timestamp is not drawn",
         "embedding": "a vector is not drawn",
         "never": "one side has no values",

@@ -4,10 +4,11 @@ Evidently writes names and words into a page's script as they are, so a word of 
 in the reader's browser: every `<` becomes the full-width one, which no parser of HTML takes for the beginning of a tag.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
@@ -59,11 +60,26 @@ def prepared(reference: pa.Table, current: pa.Table, kinds: Mapping[str, Kind]) 
             found.left_out[name] = "another column is shown by the same name"
         elif any(array.null_count == len(array) for array in arrays):
             found.left_out[name] = "one side has no values"
+        elif drawn is Drawn.NUMERICAL and not _has_histograms(arrays):
+            found.left_out[name] = "its numbers are too large, or too close together, for a histogram"
         else:
             found.drawn[shown] = drawn
             for side, array in zip(sides, arrays, strict=True):
                 side[shown] = array
     return found._replace(reference=pa.table(sides[0]), current=pa.table(sides[1]))
+
+
+def _has_histograms(arrays: Sequence[pa.Array]) -> bool:
+    """Whether numpy finds edges for those that Evidently makes: ten bins of each side, and Doane's of both together."""
+    sides = [array.drop_null().to_numpy() for array in arrays]
+    try:
+        with np.errstate(all="ignore"):
+            for side in sides:
+                np.histogram_bin_edges(side)
+            np.histogram_bin_edges(np.concatenate(sides), "doane")
+    except ValueError:
+        return False
+    return True
 
 
 def _converted(array: pa.Array, kind: Kind) -> pa.Array:
