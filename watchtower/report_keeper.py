@@ -5,7 +5,7 @@ is told by the files. What takes time and memory happens in a process of low pri
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -56,8 +56,18 @@ class ReportKeeper:
         """Clears away what is too old, by a clock that may be more careful, and draws what is due; gives what was drawn."""
         for removed in folder.sweep(self._data_dir, self._settings, now if old_by is None else old_by):
             logger.info("a report is removed", extra={"report": removed.name})
-        drawn = [self._look_at(endpoint, now) for endpoint in self._tried]
-        return [path for path in drawn if path is not None]
+        drawn: list[Path] = []
+        failed: dict[str, Exception] = {}
+        for endpoint in self._tried:
+            try:
+                page = self._look_at(endpoint, now)
+            except Exception as error:  # noqa: BLE001  it is told below, and the others have their pages
+                failed[endpoint] = error
+            else:
+                drawn += [] if page is None else [page]
+        if failed:
+            _tell(failed)
+        return drawn
 
     def _look_at(self, endpoint: str, now: float) -> Path | None:
         since, alarms = self._standing(endpoint)
@@ -91,11 +101,25 @@ class ReportKeeper:
 
     def _standing(self, endpoint: str) -> tuple[float | None, list[float]]:
         """When the baseline in force was made, if there is one, and when the alarms that stand were raised."""
-        with State(self._data_dir, Access.READ) as state:
-            active = next((one for one in state.baselines.list(endpoint) if one.is_active), None)
-            document = state.document(key(DRIFT, endpoint))
+        try:
+            with State(self._data_dir, Access.READ) as state:
+                active = next((one for one in state.baselines.list(endpoint) if one.is_active), None)
+                document = state.document(key(DRIFT, endpoint))
+        except StoreError as error:
+            if error.fault is StoreFault.FOLDER_GONE:  # until something was analysed there is no state
+                return None, []
+            raise
         alarms = msgspec.json.decode(document, type=DriftView).alarms if document else []
         return active.made_at_ns / SECOND if active else None, [alarm.detected for alarm in alarms]
+
+
+def _tell(failed: Mapping[str, Exception]) -> None:
+    """Once a round, by the first of them: what fails for one endpoint seldom fails for it alone."""
+    error = next(iter(failed.values()))
+    trace = None if isinstance(error, StoreError) else error
+    logger.warning(
+        "reports cannot be looked after", exc_info=trace, extra={"endpoints": [*failed], "error": str(error)}
+    )
 
 
 def alarm_pages(data_dir: Path, endpoint: str) -> Callable[[float], str | None]:
@@ -125,9 +149,6 @@ def reports_kept(keeper: ReportKeeper, clock: Clock, *, can_draw: bool, every_s:
         while not keeper.over.wait(every_s):
             try:
                 keeper.look(clock.wall_ns() / SECOND, careful_ns() / SECOND)
-            except StoreError as error:
-                if error.fault is not StoreFault.FOLDER_GONE:  # until something was analysed there is no state
-                    logger.warning("reports cannot be looked after", extra={"error": str(error)})
             except Exception:  # whatever it was, the next round tries again
                 logger.exception("reports cannot be looked after")
 

@@ -33,6 +33,17 @@ async def test_pages_are_listed(tmp_path: Path) -> None:
     )
 
 
+async def test_a_folder_that_cannot_be_listed_is_one_without_pages(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "churn").symlink_to("churn")
+
+    async with serving(parts_in(tmp_path)) as client:
+        status, _, body = await client.ask("GET", REPORTS)
+        missing, _, _ = await client.ask("GET", f"{REPORTS}/{NAME}")
+
+    assert (status, body["reports"], missing) == (200, [], 404)
+
+
 async def test_without_an_analyst_the_list_says_that_none_will_be_drawn(tmp_path: Path) -> None:
     async with serving(parts_in(tmp_path)) as client:
         _, _, body = await client.ask("GET", REPORTS)

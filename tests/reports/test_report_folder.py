@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from disks import read_only, small_disk
 from watchtower.reports.folder import Kept, Occasion, found, kept, of_alarm, path_of, sweep
 from watchtower.reports.settings import ReportSettings
 
@@ -39,6 +40,36 @@ def test_pages_are_listed_the_newest_first(tmp_path: Path) -> None:
 
 def test_an_endpoint_without_pages_has_none(tmp_path: Path) -> None:
     assert kept(tmp_path, "churn") == []
+
+
+def test_a_folder_that_cannot_be_listed_has_no_pages(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "churn").symlink_to("churn")
+
+    assert kept(tmp_path, "churn") == []
+    assert found(tmp_path, "churn", "20270115T080000Z-alarm.html") is None
+    assert sweep(tmp_path, ReportSettings(), NOON) == []
+
+
+def test_what_is_no_page_is_passed_over(tmp_path: Path) -> None:
+    path = page(tmp_path, NOON)
+    path.with_name("20271315T080000Z-asked.html").touch()  # there is no such month
+    path.with_name("20270115T080001Z-asked.html").symlink_to("gone")
+    path.with_name("20270115T080002Z-asked.html").mkdir()
+    path.with_name(".report-gone").symlink_to("gone")
+
+    assert [one.path for one in kept(tmp_path, "churn")] == [path]
+    assert found(tmp_path, "churn", "20270115T080002Z-asked.html") is None
+    assert sweep(tmp_path, ReportSettings(), NOON + 365 * DAY) == [path]
+
+
+def test_a_page_that_cannot_be_removed_leaves_the_others_their_way(tmp_path: Path) -> None:
+    old = page(tmp_path, NOON)
+    with small_disk(tmp_path / "reports" / "rest", "1m") as disk:
+        disk.joinpath(old.name).touch()
+        disk.joinpath("20270115T080001Z-asked.html").touch()
+        with read_only(disk):
+            assert sweep(tmp_path, ReportSettings(), NOON + 365 * DAY) == [old]
 
 
 @pytest.mark.parametrize("name", ["notes.html", "../churn/20270115T080000Z-alarm.html", "20270115T080001Z-alarm.html"])

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from threading import enumerate as enumerate_threads
 
@@ -17,6 +18,7 @@ from watchtower.reports.folder import Occasion, path_of
 from watchtower.reports.settings import ReportSettings
 from watchtower.store.schemas import TableName
 from watchtower.store.settings import StoreSettings
+from watchtower.store.state import State
 from watchtower.store.store import Store
 
 NOON = 1_800_000_000.0
@@ -60,10 +62,16 @@ def drift(*alarms: float) -> DriftView:
     )  # fmt: skip
 
 
-def keeper(data_dir: Path, told: Counter[str], program: str = COPYING, **settings: float | None) -> ReportKeeper:
+def keeper(
+    data_dir: Path,
+    told: Counter[str],
+    program: str = COPYING,
+    endpoints: Sequence[str] = ("churn", "rest"),
+    **settings: float | None,
+) -> ReportKeeper:
     chosen = msgspec.structs.replace(ReportSettings(), **settings)
     command = (sys.executable, "-c", program)
-    return ReportKeeper(data_dir, ["churn", "rest"], chosen, StoreSettings(), lambda word: told.update([word]), command)
+    return ReportKeeper(data_dir, endpoints, chosen, StoreSettings(), lambda word: told.update([word]), command)
 
 
 @pytest.mark.slow
@@ -99,6 +107,25 @@ def test_after_a_restart_nothing_is_drawn_twice(tmp_path: Path) -> None:
     keeper(tmp_path, Counter()).look(NOON)
 
     assert keeper(tmp_path, Counter()).look(NOON + 7200) == []
+
+
+@pytest.mark.slow
+def test_an_endpoint_whose_state_cannot_be_read_leaves_the_others_their_pages(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    analysed(tmp_path)
+    with State(tmp_path) as state:
+        state.commit(documents={key(DRIFT, "rest"): b"by another version", key(DRIFT, "last"): b"by another version"})
+
+    assert len(keeper(tmp_path, Counter(), endpoints=("rest", "churn", "last")).look(NOON + DAY)) == 1
+    assert [record.message for record in caplog.records] == ["reports cannot be looked after"]
+
+
+def test_before_anything_was_analysed_nothing_is_complained_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert keeper(tmp_path, Counter()).look(NOON) == []
+    assert caplog.records == []
 
 
 @pytest.mark.slow

@@ -6,8 +6,10 @@ A name says when and why its page was drawn, so a restart knows what is due from
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final, NamedTuple
 
 from watchtower.record import Word
@@ -46,8 +48,7 @@ def kept(data_dir: Path, endpoint: str) -> list[Kept]:
 
 def found(data_dir: Path, endpoint: str, name: str) -> Path | None:
     """The page of this name: one that `kept` would list, and no other file."""
-    path = data_dir / FOLDER / endpoint / name
-    return path if _NAME.fullmatch(name) and path.is_file() else None
+    return next((page.path for page in kept(data_dir, endpoint) if page.path.name == name), None)
 
 
 def of_alarm(pages: Sequence[Kept], detected: float) -> Kept | None:
@@ -60,17 +61,18 @@ def of_alarm(pages: Sequence[Kept], detected: float) -> Kept | None:
 
 def sweep(data_dir: Path, settings: ReportSettings, now: float) -> list[Path]:
     """Removes pages that are too old or too much, and what a process left that died while it drew."""
-    folders = [path for path in _listed(data_dir / FOLDER) if path.is_dir()]
+    folders = _listed(data_dir / FOLDER)
     pages = sorted((page for folder in folders for page in _pages(folder)), key=lambda page: page.at, reverse=True)
     removed, size = [], 0
     for page in pages:
         size += page.size
         if now - page.at > settings.retention or size > settings.max_disk:
-            page.path.unlink(missing_ok=True)
-            removed.append(page.path)
-    for folder in folders:
-        for path in _listed(folder):
-            if path.name.startswith(UNFINISHED) and now - path.stat().st_mtime > 2 * settings.deadline:
+            with suppress(OSError):  # whoever draws the next one there is told
+                page.path.unlink(missing_ok=True)
+                removed.append(page.path)
+    for path in (path for folder in folders for path in _listed(folder) if path.name.startswith(UNFINISHED)):
+        with suppress(OSError):  # it has just been drawn in, and is gone
+            if now - path.stat().st_mtime > 2 * settings.deadline:
                 shutil.rmtree(path, ignore_errors=True)
                 removed.append(path)
     return removed
@@ -78,13 +80,23 @@ def sweep(data_dir: Path, settings: ReportSettings, now: float) -> list[Path]:
 
 def _pages(folder: Path) -> Iterator[Kept]:
     for path in _listed(folder):
-        if match := _NAME.fullmatch(path.name):
-            at = datetime.strptime(match[1], _FORM).replace(tzinfo=UTC).timestamp()
-            yield Kept(path, at, Occasion(match[2]), path.stat().st_size)
+        if (match := _NAME.fullmatch(path.name)) and (page := _page(path, match)):
+            yield page
+
+
+def _page(path: Path, match: re.Match[str]) -> Kept | None:
+    """Nothing, where the name says a day that never was, or there is no file to be read."""
+    try:
+        at = datetime.strptime(match[1], _FORM).replace(tzinfo=UTC).timestamp()
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return Kept(path, at, Occasion(match[2]), status.st_size) if S_ISREG(status.st_mode) else None
 
 
 def _listed(folder: Path) -> list[Path]:
+    """Nothing, too, where it may not be read: another user made it, or what lies there is no folder."""
     try:
         return list(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return []
