@@ -1,6 +1,10 @@
 """Pages that Evidently really draws, and what is said when it cannot: the other programs here are small ones of Python's."""
 
+import os
+import signal
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +12,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
+from sidecar import DEADLINE_S
 from watchtower.reports.report import (
     ReportError,
     ReportFault,
@@ -142,6 +147,38 @@ def test_a_report_that_takes_too_much_memory_is_refused_it(tmp_path: Path) -> No
         ReportFault.OUT_OF_MEMORY,
         "the report needs more memory than reports.max_memory: MemoryError",
     )
+
+
+STARTING = (
+    "import os, subprocess, sys;"
+    "subprocess.run([sys.executable, '-m', 'watchtower.reports.limited', str(os.getpid()), str(1 << 30), '60', *sys.argv[1:]])"
+)
+PAUSING = "import os, signal; print(os.getpid(), flush=True); signal.pause()"
+
+
+@pytest.mark.slow
+def test_what_draws_ends_with_the_process_that_started_it() -> None:
+    command = [sys.executable, "-c", STARTING, sys.executable, "-c", PAUSING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as starting:
+        assert starting.stdout is not None
+        drawing = int(starting.stdout.readline())
+        starting.kill()
+        try:
+            rest, _ = starting.communicate(timeout=DEADLINE_S)  # what draws has the other end
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(drawing, signal.SIGKILL)
+
+    assert rest == b""
+
+
+@pytest.mark.slow
+def test_what_draws_does_not_begin_when_the_process_that_started_it_has_ended() -> None:
+    nobody = "0"
+    program = [sys.executable, "-c", "print('drawn')"]
+    command = [sys.executable, "-m", "watchtower.reports.limited", nobody, str(1 << 30), "60", *program]
+
+    assert subprocess.run(command, capture_output=True, check=False).stdout == b""
 
 
 @pytest.mark.slow

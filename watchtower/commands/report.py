@@ -1,4 +1,5 @@
 import argparse
+import signal
 import sys
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,8 @@ Evidently draws it, of a sample of the rows against the baseline's own sample: p
 Its colours are per-column tests of one window; alarms with a promised rate are what `watchtower drift` tells.
 exit status: 0 written, 1 it could not be, 2 wrong usage or nothing there."""
 
+_ENDED: Final = 143  # 128 + SIGTERM, as shells have it
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
@@ -33,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    # As an exception, so that the process that draws is ended, and the clients' rows that it was given are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_ENDED))
     config, data_dir = found.configured(args)
     settings, store = (config.reports, config.store) if config else (ReportSettings(), StoreSettings())
     endpoint = _endpoint(data_dir, args.endpoint)

@@ -170,7 +170,7 @@ def _drawn(
 
 
 def _run(program: Sequence[str], folder: Path, settings: ReportSettings, over: Event) -> None:
-    bounds = (str(settings.max_memory), str(max(1, round(settings.deadline))))
+    bounds = (str(os.getpid()), str(settings.max_memory), str(max(1, round(settings.deadline))))
     command = (sys.executable, "-P", "-m", "watchtower.reports.limited", *bounds, *program)
     said = folder / "stderr"
     with said.open("wb") as stderr:
