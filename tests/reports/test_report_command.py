@@ -9,6 +9,7 @@ import pytest
 from report_stage import analysed
 
 from sidecar import DEADLINE_S, until
+from watchtower.cli import main
 
 
 @pytest.mark.slow
@@ -25,3 +26,21 @@ def test_a_report_that_is_told_to_stop_leaves_no_process_and_no_rows(tmp_path: P
 
     assert (status, drawing.exists()) == (143, False)
     assert list((tmp_path / "reports").rglob("*")) == [tmp_path / "reports" / "churn"]
+
+
+@pytest.mark.parametrize("flags", [[], ["--endpoint", "churn"]])
+def test_a_folder_that_is_not_there_is_wrong_usage(
+    tmp_path: Path, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = tmp_path / "nowhere"
+
+    assert main(["report", "--data-dir", str(where), *flags]) == 2
+    assert capsys.readouterr().err == f"{where}: no such folder; --data-dir says where the sidecar keeps its state\n"
+
+
+@pytest.mark.parametrize("flags", [[], ["--endpoint", "churn"]])
+def test_a_folder_in_which_nothing_was_analysed_is_wrong_usage(
+    tmp_path: Path, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", "--data-dir", str(tmp_path), *flags]) == 2
+    assert capsys.readouterr().err == f"{tmp_path}: no exchange has been analysed here yet\n"

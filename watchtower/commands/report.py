@@ -59,10 +59,10 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _endpoint(data_dir: Path, named: str | None) -> str:
-    if named is not None:
-        return named
     with found.opened(data_dir) as state:
         active = [one.endpoint for one in state.baselines.list() if one.is_active]
+    if named is not None:
+        return named
     if not active:
         raise ConfigError([f"{data_dir}: no baseline is in force yet; `watchtower drift` says what it waits for"])
     if len(active) > 1:
