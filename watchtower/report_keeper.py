@@ -79,15 +79,15 @@ class ReportKeeper:
             return None
         occasion, at = wanted
         tried[occasion] = now
-        return self._draw(endpoint, occasion, at)
+        return self._draw(endpoint, occasion, at, now)
 
-    def _draw(self, endpoint: str, occasion: Occasion, at: float) -> Path | None:
+    def _draw(self, endpoint: str, occasion: Occasion, at: float, now: float) -> Path | None:
         settings = self._settings
         seconds = settings.every if occasion is Occasion.SCHEDULE and settings.every else settings.window
         told = {"endpoint": endpoint, "occasion": str(occasion)}
         try:
             request = requested(
-                self._data_dir, endpoint, seconds, settings.max_rows, self._store, occasion=occasion, at=at
+                self._data_dir, endpoint, seconds, settings.max_rows, self._store, now=now, occasion=occasion, at=at
             )
             written = write_report(request, settings, self._program, self.over)
         except ReportError as error:

@@ -102,6 +102,16 @@ def test_a_page_that_cannot_be_drawn_is_counted_and_left_for_an_hour(tmp_path: P
     assert told == {"failed": 2}
 
 
+@pytest.mark.slow
+def test_a_window_longer_than_there_are_years_is_of_all_rows(tmp_path: Path) -> None:
+    analysed(tmp_path, NOON - 30)
+    told: Counter[str] = Counter()
+    (page,) = keeper(tmp_path, told, window=200_000 * 7 * DAY).look(NOON)
+
+    assert "Drawn from 200 rows against" in page.read_text()
+    assert told == {"written": 1}
+
+
 def test_a_baseline_without_rows_is_told_as_the_reason(tmp_path: Path) -> None:
     analysed(tmp_path, NOON - 30, sample=0)
     told: Counter[str] = Counter()

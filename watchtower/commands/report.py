@@ -1,6 +1,7 @@
 import argparse
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +44,7 @@ def main(args: argparse.Namespace) -> int:
     endpoint = _endpoint(data_dir, args.endpoint)
     seconds = settings.window if args.window is None else args.window
     try:
-        request = requested(data_dir, endpoint, seconds, settings.max_rows, store, output=args.output)
+        request = requested(data_dir, endpoint, seconds, settings.max_rows, store, now=time.time(), output=args.output)
     except ReportError as error:  # there is nothing yet, which is no failure of drawing
         raise ConfigError([str(error)]) from error
     written = write_report(request, settings)

@@ -28,13 +28,15 @@ def requested(
     rows: int,
     store: StoreSettings,
     *,
+    now: float,
     occasion: Occasion = Occasion.ASKED,
     at: float | None = None,
     output: Path | None = None,
 ) -> ReportRequest:
     """Of the last so many seconds of its rows; a ReportError says why there is nothing to draw.
 
-    `at` names the page: without it, the newest row does. The same store gives the same rows.
+    A row from after `now`, which a clock set ahead has left, is not among them. `at` names the page: without it, the newest
+    row does. The same store gives the same rows.
     """
     with State(data_dir, Access.READ) as state:
         stored = state.baselines.active(endpoint)
@@ -42,7 +44,7 @@ def requested(
         message = f"{endpoint}: no baseline is in force yet; `watchtower drift` says what it waits for"
         raise ReportError(ReportFault.NO_BASELINE, message)
     baseline = _decoded(stored)
-    newest, current = _window(data_dir, endpoint, baseline, seconds, rows, store)
+    newest, current = _window(data_dir, endpoint, baseline, seconds, rows, store, now)
     return ReportRequest(
         reference=pa.table({name: column(cells, baseline.kinds[name]) for name, cells in baseline.sample.items()}),
         current=current,
@@ -65,23 +67,29 @@ def _decoded(stored: StoredBaseline) -> Baseline:
 
 
 def _window(
-    data_dir: Path, endpoint: str, baseline: Baseline, seconds: float, rows: int, store: StoreSettings
+    data_dir: Path, endpoint: str, baseline: Baseline, seconds: float, rows: int, store: StoreSettings, now: float
 ) -> tuple[datetime, Any]:
-    """The newest row's time, and a sample of the rows of the time before it."""
+    """The newest row's time, and a sample of the rows of the time before it: the primary's, and no test's."""
     view = quoted(f"rows_{endpoint}")
+    ours = f"role = 'primary' AND test_run IS NULL AND started <= {_moment(now)}"
     with Query(data_dir, store) as query:
         try:
             there = set(query.run(f"SELECT * FROM {view} LIMIT 0").schema.names)  # noqa: S608  quoted
             names = [name for name in baseline.sample if name in there]
-            newest = query.run(f"SELECT max(started) AS newest FROM {view}").table()["newest"][0].as_py()  # noqa: S608  quoted
+            last = query.run(f"SELECT max(started) AS newest FROM {view} WHERE {ours}")  # noqa: S608  quoted
+            newest = last.table()["newest"][0].as_py()
             if newest is None or not names:
                 raise ReportError(ReportFault.NO_ROWS, f"{endpoint}: no rows are kept that have the baseline's columns")
-            since = datetime.fromtimestamp(newest.timestamp() - seconds, UTC)
+            since = max(0.0, newest.timestamp() - seconds)  # a duration may be longer than there are years
             chosen = query.run(
                 f"SELECT {', '.join(map(quoted, names))} FROM {view}"  # noqa: S608  quoted
-                f" WHERE role = 'primary' AND test_run IS NULL AND started >= TIMESTAMPTZ '{since.isoformat()}'"
+                f" WHERE {ours} AND started >= {_moment(since)}"
                 f" ORDER BY hash(request_id, row) LIMIT {rows:d}"
             ).table()
         except QueryError as error:
             raise ReportError(ReportFault.NO_ROWS, f"{endpoint}: no rows can be read: {error}") from error
     return newest.astimezone(UTC), chosen
+
+
+def _moment(at: float) -> str:
+    return f"TIMESTAMPTZ '{datetime.fromtimestamp(at, UTC).isoformat()}'"
