@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,12 @@ def page(data_dir: Path, at: float, occasion: Occasion = Occasion.SCHEDULE, size
     path = path_of(data_dir, "churn", at, occasion)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"x" * size)
+    os.utime(path, (at, at))
     return path
 
 
 def alarm(at: float) -> Kept:
-    return Kept(Path("page"), at, Occasion.ALARM, 1)
+    return Kept(Path("page"), at, Occasion.ALARM, 1, at)
 
 
 def test_a_name_says_when_and_why(tmp_path: Path) -> None:
@@ -33,8 +35,8 @@ def test_pages_are_listed_the_newest_first(tmp_path: Path) -> None:
     (first.parent / "notes.html").write_text("somebody's own")
 
     assert kept(tmp_path, "churn") == [
-        Kept(second, NOON + 60, Occasion.ASKED, 25),
-        Kept(first, NOON, Occasion.SCHEDULE, 10),
+        Kept(second, NOON + 60, Occasion.ASKED, 25, NOON + 60),
+        Kept(first, NOON, Occasion.SCHEDULE, 10, NOON),
     ]
 
 
@@ -88,6 +90,15 @@ def test_what_is_too_old_is_removed(tmp_path: Path) -> None:
     assert [one.path for one in kept(tmp_path, "churn")] == [new]
 
 
+def test_a_page_of_rows_that_are_long_past_is_as_old_as_its_file(tmp_path: Path) -> None:
+    asked, old = page(tmp_path, NOON, Occasion.ASKED, 400), page(tmp_path, NOON + 1, size=400)
+    os.utime(asked, (NOON + 8 * DAY, NOON + 8 * DAY))
+
+    assert sweep(tmp_path, ReportSettings(retention=9 * DAY, max_disk=600), NOON + 8 * DAY) == [old]
+    assert sweep(tmp_path, ReportSettings(retention=7 * DAY), NOON + 15 * DAY) == []
+    assert sweep(tmp_path, ReportSettings(retention=7 * DAY), NOON + 15 * DAY + 1) == [asked]
+
+
 def test_what_is_too_much_is_removed_the_oldest_first(tmp_path: Path) -> None:
     pages = [page(tmp_path, NOON + hour * HOUR, size=400) for hour in range(4)]
 
@@ -122,4 +133,4 @@ def test_a_page_of_another_hour_is_not_an_alarms(at: float) -> None:
 
 
 def test_a_page_by_the_clock_is_not_an_alarms() -> None:
-    assert of_alarm([Kept(Path("page"), NOON, Occasion.SCHEDULE, 1)], NOON) is None
+    assert of_alarm([Kept(Path("page"), NOON, Occasion.SCHEDULE, 1, NOON)], NOON) is None

@@ -1,5 +1,6 @@
 """A store as the analyst leaves it, and the pages that are drawn of it by a small program in Evidently's place."""
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -139,10 +140,13 @@ def test_a_clock_that_is_set_ahead_removes_no_page(tmp_path: Path) -> None:
     old, young = (path_of(tmp_path, "churn", NOON - age * DAY, Occasion.SCHEDULE) for age in (31, 1))
     young.parent.mkdir(parents=True)
     young.touch()
+    page = tmp_path / "page"
+    page.touch()
+    os.utime(page, (NOON - 31 * DAY, NOON - 31 * DAY))
     clock = ManualClock(epoch_ns=round(NOON * SECOND))
     with reports_kept(keeper(tmp_path, Counter()), clock.clock(), can_draw=True, every_s=0.01):
         clock.epoch_ns += round(365 * DAY * SECOND)
-        old.touch()
+        page.rename(old)
         assert until(lambda: not old.exists())  # somebody has looked since
 
     assert young.exists()

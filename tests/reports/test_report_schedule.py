@@ -14,7 +14,7 @@ ONLY_ALARMS = ReportSettings(every=None)
 
 
 def page(at: float, occasion: Occasion = Occasion.SCHEDULE) -> Kept:
-    return Kept(Path("page"), at, occasion, 1)
+    return Kept(Path("page"), at, occasion, 1, at)
 
 
 def test_the_first_is_due_when_the_baseline_is_a_day_old() -> None:

@@ -29,12 +29,18 @@ class Occasion(Word):
 
 
 class Kept(NamedTuple):
-    """A page. Its time is a whole second; that of an alarm's is when the alarm was raised."""
+    """A page. Its time is a whole second: when an alarm was raised, of the newest row when it was asked for, or of now."""
 
     path: Path
     at: float
     occasion: Occasion
     size: int
+    written: float
+
+    @property
+    def young_at(self) -> float:
+        """From when its age counts: what was asked for of rows that are long past shall not go at once."""
+        return max(self.at, self.written)
 
 
 def path_of(data_dir: Path, endpoint: str, at: float, occasion: Occasion) -> Path:
@@ -62,11 +68,13 @@ def of_alarm(pages: Sequence[Kept], detected: float) -> Kept | None:
 def sweep(data_dir: Path, settings: ReportSettings, now: float) -> list[Path]:
     """Removes pages that are too old or too much, and what a process left that died while it drew."""
     folders = _listed(data_dir / FOLDER)
-    pages = sorted((page for folder in folders for page in _pages(folder)), key=lambda page: page.at, reverse=True)
+    pages = sorted(
+        (page for folder in folders for page in _pages(folder)), key=lambda page: page.young_at, reverse=True
+    )
     removed, size = [], 0
     for page in pages:
         size += page.size
-        if now - page.at > settings.retention or size > settings.max_disk:
+        if now - page.young_at > settings.retention or size > settings.max_disk:
             with suppress(OSError):  # whoever draws the next one there is told
                 page.path.unlink(missing_ok=True)
                 removed.append(page.path)
@@ -91,7 +99,7 @@ def _page(path: Path, match: re.Match[str]) -> Kept | None:
         status = path.stat()
     except (OSError, ValueError):
         return None
-    return Kept(path, at, Occasion(match[2]), status.st_size) if S_ISREG(status.st_mode) else None
+    return Kept(path, at, Occasion(match[2]), status.st_size, status.st_mtime) if S_ISREG(status.st_mode) else None
 
 
 def _listed(folder: Path) -> list[Path]:
