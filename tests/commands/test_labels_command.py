@@ -19,6 +19,13 @@ def kept(data_dir: Path) -> list[InboxLabel]:
         return state.labels.after(0, 100)
 
 
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """Where an analyst has been."""
+    with State(tmp_path / "data"):
+        return tmp_path / "data"
+
+
 def add(data_dir: Path, file: Path, *flags: str) -> int:
     return main(["labels", "add", str(file), "--data-dir", str(data_dir), *flags])
 
@@ -39,52 +46,69 @@ def add(data_dir: Path, file: Path, *flags: str) -> int:
     ],
 )
 def test_labels_are_read_by_the_files_end(
-    tmp_path: Path, name: str, text: str, capsys: pytest.CaptureFixture[str]
+    data_dir: Path, tmp_path: Path, name: str, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / name
     file.write_text(text, encoding="utf-8")
 
-    assert add(tmp_path, file) == 0
-    assert kept(tmp_path) == EXPECTED
+    assert add(data_dir, file) == 0
+    assert kept(data_dir) == EXPECTED
     assert capsys.readouterr().out == "2 new, 0 updated, 0 repeated, 0 outdated\n"
 
 
-def test_parquet_may_name_its_columns_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_parquet_may_name_its_columns_otherwise(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     table = pa.table({"id": ["r1", "r2"], "n": [0, 3], "churned": ["yes", "no"], "at": [5, 6]})
     pq.write_table(table, tmp_path / "outcomes.parquet")
     flags = ["--request-id", "id", "--row", "n", "--value", "churned", "--time", "at", "--json"]
 
-    assert add(tmp_path, tmp_path / "outcomes.parquet", *flags) == 0
-    assert kept(tmp_path) == EXPECTED
+    assert add(data_dir, tmp_path / "outcomes.parquet", *flags) == 0
+    assert kept(data_dir) == EXPECTED
     assert json.loads(capsys.readouterr().out) == {"new": 2, "updated": 0, "repeated": 0, "outdated": 0}
 
 
-def test_adding_a_file_again_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_adding_a_file_again_changes_nothing(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "labels.csv"
     file.write_text("request_id,value,time\nr1,yes,5\n")
-    add(tmp_path, file)
+    add(data_dir, file)
     capsys.readouterr()
-    add(tmp_path, file)
+    add(data_dir, file)
 
     assert capsys.readouterr().out == "0 new, 0 updated, 1 repeated, 0 outdated\n"
 
 
-def test_one_mistake_refuses_all_and_is_told_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_mistake_refuses_all_and_is_told_with_its_line(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "labels.csv"
     file.write_text("request_id,value,time\nr1,yes,5\n,no,5\nr3,,5\n")
 
-    assert add(tmp_path, file) == 2
+    assert add(data_dir, file) == 2
     assert capsys.readouterr().err.splitlines() == [
         f"{file}:3: request_id must be a text of 1 to 256 bytes",
         f"{file}:4: value is missing",
         f"{file}: 2 of 3 are wrong: none was taken",
     ]
-    assert not (tmp_path / "state.db").exists()
+    assert kept(data_dir) == []
+
+
+def test_a_folder_in_which_no_analyst_has_been_takes_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text("request_id,value\nr1,yes\n")
+
+    assert add(tmp_path, file) == 2
+    assert capsys.readouterr().err == f"{tmp_path}: no exchange has been analysed here yet\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
 
 
 @pytest.mark.parametrize("name", ["labels.xlsx", "nowhere.csv"])
-def test_what_cannot_be_read_is_wrong_usage(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert add(tmp_path, tmp_path / name) == 2
+def test_what_cannot_be_read_is_wrong_usage(
+    data_dir: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert add(data_dir, tmp_path / name) == 2
     assert str(tmp_path / name) in capsys.readouterr().err
 
 
@@ -92,11 +116,12 @@ def test_what_cannot_be_read_is_wrong_usage(tmp_path: Path, name: str, capsys: p
     ("name", "octets"), [("labels.parquet", b"PAR1 not PAR1"), ("labels.csv", b"request_id\n\xff\n")]
 )
 def test_a_broken_file_is_wrong_usage(
-    tmp_path: Path, name: str, octets: bytes, capsys: pytest.CaptureFixture[str]
+    data_dir: Path, tmp_path: Path, name: str, octets: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / name).write_bytes(octets)
 
-    assert add(tmp_path, tmp_path / name) == 2
+    assert add(data_dir, tmp_path / name) == 2
+    assert str(tmp_path / name) in capsys.readouterr().err
 
 
 def test_a_state_that_is_lost_is_not_begun_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ from watchtower.errors import ConfigError
 from watchtower.store.database import NAME as STATE_FILE
 from watchtower.store.database import Access
 from watchtower.store.fault import StoreError, StoreFault
+from watchtower.store.files import FOLDER
 from watchtower.store.state import State
 
 DATA_DIR: Final = ".watchtower"
@@ -66,7 +67,8 @@ def opened(data_dir: Path, access: Access = Access.READ) -> Iterator[State]:
             yield state
     except StoreError as error:
         is_absent = error.fault is StoreFault.FOLDER_GONE and not (data_dir / STATE_FILE).exists()
-        if access is Access.READ and is_absent:
+        is_lost = any((data_dir / FOLDER).rglob("*.parquet"))
+        if access is Access.READ and is_absent and not is_lost:
             raise ConfigError([f"{data_dir}: no exchange has been analysed here yet"]) from error
         raise ConfigError([str(error)]) from error
 

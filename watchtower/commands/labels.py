@@ -75,7 +75,8 @@ def _add(args: argparse.Namespace) -> int:
             [*told, *more, f"{args.file}: {wrong} of {wrong + len(parsed.labels)} are wrong: none was taken"]
         )
     total: Counter[str] = Counter(dict.fromkeys(Received._fields, 0))
-    with found.opened(args.data_dir, Access.WRITE) as state:
+    # To write makes a state where there is none, and nobody would read it; to read asks for one first.
+    with found.opened(args.data_dir), found.opened(args.data_dir, Access.WRITE) as state:
         for first in range(0, len(parsed.labels), _AT_ONCE):
             labels = parsed.labels[first : first + _AT_ONCE]
             total.update(state.labels.put(InboxLabel.of(label) for label in labels)._asdict())

@@ -100,6 +100,8 @@ def _check_not_lost(path: Path, how: str) -> None:
 
 def _readable(path: Path) -> sqlite3.Connection:
     """Even a reader needs the log's index beside the database; on a disk that nobody can write, nobody changes it either."""
+    if not path.exists():
+        _check_not_lost(path, "is gone")
     is_frozen = path.exists() and not os.access(path.parent, os.W_OK) and not path.with_name(f"{NAME}-wal").exists()
     connection = _connected(path, "immutable=1" if is_frozen else "mode=ro")
     try:
