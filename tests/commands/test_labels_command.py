@@ -1,4 +1,5 @@
 import json
+import sqlite3
 from pathlib import Path
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -102,6 +103,35 @@ def test_a_folder_in_which_no_analyst_has_been_takes_none(tmp_path: Path, capsys
     assert add(tmp_path, file) == 2
     assert capsys.readouterr().err == f"{tmp_path}: no exchange has been analysed here yet\n"
     assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
+
+
+def refused(data_dir: Path, request_id: str) -> None:
+    """As a store that fails in the middle."""
+    with sqlite3.connect(data_dir / "state.db") as connection:
+        connection.execute(
+            f"CREATE TRIGGER refused BEFORE INSERT ON labels_inbox WHEN NEW.request_id = '{request_id}'"
+            " BEGIN SELECT RAISE(ABORT, 'no more'); END"
+        )
+    connection.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("last", "status", "said"),
+    [
+        ("r9999", 2, "no more"),
+        ("r10000", 1, "no more: 10,000 of 10,001 were taken; adding the file again is safe"),
+    ],
+)
+def test_a_store_that_fails_says_how_many_it_has_taken(
+    data_dir: Path, tmp_path: Path, last: str, status: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text("request_id,value,time\n" + "".join(f"r{number},1,5\n" for number in range(10_001)))
+    refused(data_dir, last)
+
+    assert add(data_dir, file) == status
+    assert capsys.readouterr().err == f"{data_dir}/state.db: {said}\n"
 
 
 @pytest.mark.parametrize("name", ["labels.xlsx", "nowhere.csv"])

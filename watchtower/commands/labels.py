@@ -3,7 +3,7 @@ import csv
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +12,12 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from watchtower.analyst.documents import PERFORMANCE, PerformanceView
 from watchtower.commands import found
 from watchtower.commands.labels_shown import disagreeing, told
-from watchtower.errors import ConfigError
-from watchtower.performance.labels import LabelColumns, Parsed, parse_json, parse_lines, parse_rows
+from watchtower.errors import ConfigError, WatchtowerError
+from watchtower.performance.labels import Label, LabelColumns, Parsed, parse_json, parse_lines, parse_rows
 from watchtower.store.database import Access
 from watchtower.store.fault import StoreError, translated
 from watchtower.store.inbox import InboxLabel, Received
+from watchtower.store.state import State
 
 EXAMPLES: Final = """\
 examples:
@@ -26,7 +27,7 @@ examples:
 
 CSV (with a header), JSON Lines, JSON and Parquet, by the name's end. A label has a request id, a value, and where they
 are known a row within the request (0) and a time (now). Adding a file again changes nothing.
-exit status of add: 0 all were taken, 2 none was: each mistake is told with its line;
+exit status of add: 0 all were taken, 1 only some before the store failed, 2 none was: each mistake is told with its line;
 of show: 0 ok, 1 what is estimated without labels and what they say disagree, 2 wrong usage or nothing there."""
 
 _AT_ONCE: Final = 10_000  # in a transaction, for which others wait
@@ -74,17 +75,28 @@ def _add(args: argparse.Namespace) -> int:
         raise ConfigError(
             [*told, *more, f"{args.file}: {wrong} of {wrong + len(parsed.labels)} are wrong: none was taken"]
         )
-    total: Counter[str] = Counter(dict.fromkeys(Received._fields, 0))
     # To write makes a state where there is none, and nobody would read it; to read asks for one first.
     with found.opened(args.data_dir), found.opened(args.data_dir, Access.WRITE) as state:
-        for first in range(0, len(parsed.labels), _AT_ONCE):
-            labels = parsed.labels[first : first + _AT_ONCE]
-            total.update(state.labels.put(InboxLabel.of(label) for label in labels)._asdict())
+        total = _put(state, parsed.labels)
     if args.json:
         found.print_json(dict(total))
     else:
         sys.stdout.write(", ".join(f"{count:,} {name}" for name, count in total.items()) + "\n")
     return 0
+
+
+def _put(state: State, labels: Sequence[Label]) -> Counter[str]:
+    total: Counter[str] = Counter(dict.fromkeys(Received._fields, 0))
+    for taken in range(0, len(labels), _AT_ONCE):
+        try:
+            received = state.labels.put(InboxLabel.of(label) for label in labels[taken : taken + _AT_ONCE])
+        except StoreError as error:
+            if not taken:
+                raise
+            message = f"{error}: {taken:,} of {len(labels):,} were taken; adding the file again is safe"
+            raise WatchtowerError(message) from error
+        total.update(received._asdict())
+    return total
 
 
 def read(path: Path, columns: LabelColumns, now_ns: int) -> Parsed:
