@@ -1,5 +1,7 @@
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -67,6 +69,34 @@ def test_parquet_may_name_its_columns_otherwise(
     assert add(data_dir, tmp_path / "outcomes.parquet", *flags) == 0
     assert kept(data_dir) == EXPECTED
     assert json.loads(capsys.readouterr().out) == {"new": 2, "updated": 0, "repeated": 0, "outdated": 0}
+
+
+def test_parquet_times_that_python_does_not_have_are_mistakes_of_their_rows(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "labels.parquet"
+    seen = pa.array([None, None, 2**31 - 1], pa.date32())  # a column that is no label's does no harm
+    times = pa.array([5, 10**15, 6], pa.timestamp("ms"))
+    pq.write_table(pa.table({"request_id": ["r1", "r2", "r3"], "value": [1, 2, 3], "time": times, "seen": seen}), file)
+
+    assert add(data_dir, file) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"{file}:2: time must be like 2026-11-20T12:00:00Z, or seconds since 1970",
+        f"{file}: 1 of 3 are wrong: none was taken",
+    ]
+
+
+@pytest.mark.slow
+def test_parquet_times_in_nanoseconds_need_no_pandas(data_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "labels.parquet"
+    times = pa.array([5 * SECOND + 1, 6 * SECOND + 1999], pa.timestamp("ns", "Europe/Rome"))
+    pq.write_table(pa.table({"request_id": ["r1", "r2"], "row": [0, 3], "value": ["yes", "no"], "time": times}), file)
+    (tmp_path / "pandas.py").write_text("raise ImportError\n")
+    run = "import sys; sys.path.insert(0, sys.argv[1]); from watchtower.cli import main; sys.exit(main(sys.argv[2:]))"
+    command = [sys.executable, "-c", run, str(tmp_path), "labels", "add", str(file), "--data-dir", str(data_dir)]
+
+    assert subprocess.run(command, check=False).returncode == 0
+    assert [label.at_ns for label in kept(data_dir)] == [5 * SECOND, 6 * SECOND + 1000]
 
 
 def test_adding_a_file_again_changes_nothing(

@@ -1,5 +1,6 @@
 import argparse
 import csv
+import math
 import sys
 import time
 from collections import Counter
@@ -7,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from watchtower.analyst.documents import PERFORMANCE, PerformanceView
@@ -122,4 +124,22 @@ def read(path: Path, columns: LabelColumns, now_ns: int) -> Parsed:
 def _parquet_rows(path: Path) -> Iterator[dict[str, object]]:
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches():
-            yield from batch.to_pylist()
+            columns = [_python_values(column) for column in batch.columns]
+            yield from (dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True))
+
+
+def _python_values(column: pa.Array) -> list[object]:
+    """NaN for what Python has no value of, such as a time behind the year 9999: no part of a label may be that."""
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":  # which only pandas could take whole
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    try:
+        return list(column.to_pylist())
+    except (ValueError, OverflowError):
+        return [_python_value(scalar) for scalar in column]
+
+
+def _python_value(scalar: pa.Scalar) -> object:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError):
+        return math.nan
