@@ -242,3 +242,49 @@ def test_a_shadows_rows_are_no_baseline(tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_baseline_is_of_a_file_or_of_late(tmp_path: Path, train: Path) -> None:
     assert run(tmp_path, "build", "--endpoint", "churn") == 2
     assert run(tmp_path, "build", str(train), "--last", "1h", "--endpoint", "churn") == 2
+
+
+def configured(tmp_path: Path, **drift: list[str]) -> Path:
+    """A sidecar's file, whose state is in a folder of its own."""
+    endpoint = {"name": "churn", "variants": [{"name": "blue", "url": "http://127.0.0.1:8000"}], "drift": drift}
+    file = tmp_path / "watchtower.json"
+    file.write_text(json.dumps({"data_dir": str(tmp_path / "state"), "endpoints": [endpoint]}))
+    return file
+
+
+def test_the_configuration_says_where_the_sidecars_state_is(
+    tmp_path: Path, train: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status = main(["baseline", "build", str(train), "--config", str(configured(tmp_path))])
+
+    assert (status, in_force(tmp_path / "state")) == (0, ("default", 1))
+    assert not (tmp_path / ".watchtower").exists()
+
+
+def test_no_folder_is_made_that_nobody_named(
+    tmp_path: Path, train: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["baseline", "build", str(train), "--endpoint", "churn"]) == 2
+    assert not (tmp_path / ".watchtower").exists()
+
+
+def test_what_the_configuration_ignores_refuses_no_older_one(
+    tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state"
+    run(state, "build", str(train), "--endpoint", "churn")
+    seen(state, in_age="integer", in_prediction="integer", in_note="text")
+    without = main(["baseline", "set", "default", "--data-dir", str(state)])
+    file = configured(tmp_path, ignore=["in.plan", "in.note"])
+
+    assert (without, main(["baseline", "set", "default", "--config", str(file)])) == (2, 0)
+
+
+def test_a_version_that_no_baseline_can_have_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(tmp_path, "set", "default", "--version", "99999999999999999999")
+
+    assert "expected a whole number from 1 up" in capsys.readouterr().err

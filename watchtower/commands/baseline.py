@@ -1,9 +1,7 @@
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -16,8 +14,7 @@ from watchtower.clock import SECOND
 from watchtower.commands import found
 from watchtower.commands.layout import moment, printable, share, table
 from watchtower.commands.quantities import duration
-from watchtower.config.load import load
-from watchtower.config.model import EndpointConfig
+from watchtower.config.model import Config, EndpointConfig
 from watchtower.drift.baseline import Baseline, build
 from watchtower.drift.settings import BaselineSettings, DriftSettings
 from watchtower.errors import ConfigError
@@ -56,24 +53,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for each in (showing, building, setting):
         each.epilog, each.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
         found.add_arguments(each, endpoint="of this endpoint; not needed where there is only one")
+        found.add_config(each)
     building.add_argument("source", metavar="FILE", nargs="?")
     building.add_argument(
         "--last", metavar="DURATION", type=duration, help="of the store's own rows, in place of a file"
     )
     building.add_argument("--name", metavar="NAME", help="(the configuration's, or default)")
     building.add_argument("--outputs", metavar="A,B", help="the columns that are the model's answers")
-    building.add_argument("--config", metavar="FILE", type=Path, help="where the endpoint's drift and baseline are set")
     building.add_argument("--no-set", action="store_true", help="keep it without putting it in force")
     setting.add_argument("name", metavar="NAME")
-    setting.add_argument("--version", metavar="N", type=int, help="(the latest)")
+    setting.add_argument("--version", metavar="N", type=_version, help="(the latest)")
     for each in (building, setting):
         each.add_argument("--anyway", action="store_true", help="though its columns are not the traffic's")
 
 
 def main(args: argparse.Namespace) -> int:
+    is_named = args.data_dir is not None or args.config is not None
+    config, args.data_dir = found.configured(args)
     if args.action == "show":
         return _show(args)
-    return _build(args) if args.action == "build" else _set(args)
+    if args.action == "set":
+        return _set(args, config)
+    if is_named:  # a sidecar that has never been started has no folder yet
+        args.data_dir.mkdir(parents=True, exist_ok=True)
+    return _build(args, config)
+
+
+def _version(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 1 << 63:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from 1 up")
+    return int(text)
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -103,16 +112,17 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _build(args: argparse.Namespace) -> int:
+def _build(args: argparse.Namespace, config: Config | None) -> int:
     if (args.source is None) == (args.last is None):
         raise ConfigError(["expected a FILE, or --last DURATION: one of the two"])
-    baseline_settings, drift, endpoint = _settings(args)
+    baseline_settings, drift, endpoint = _settings(args, config)
+    store = config.store if config else StoreSettings()
     outputs = tuple(args.outputs.split(",")) if args.outputs else baseline_settings.outputs
     now_ns = time.time_ns()
     source = args.source or f"the rows of the last {format_duration(args.last)}"
     try:
         made = build(
-            load_table(args.source or _rows_of_late(args, endpoint, now_ns), outputs),
+            load_table(args.source or _rows_of_late(args, endpoint, now_ns, store), outputs),
             name=args.name or baseline_settings.name,
             source=source,
             made_at_ns=now_ns,
@@ -126,7 +136,6 @@ def _build(args: argparse.Namespace) -> int:
         raise ConfigError([str(error)]) from error
     if not made.rows:
         raise ConfigError([f"{source}: no rows"])
-    args.data_dir.mkdir(parents=True, exist_ok=True)
     with found.opened(args.data_dir, Access.WRITE) as state:
         endpoint = endpoint or _only_endpoint(state)
         # Rows of late are the traffic: a column that they lack went away before.
@@ -143,36 +152,38 @@ def _build(args: argparse.Namespace) -> int:
     return 0
 
 
-def _rows_of_late(args: argparse.Namespace, endpoint: str | None, now_ns: int) -> pa.Table:
+def _rows_of_late(args: argparse.Namespace, endpoint: str | None, now_ns: int, store: StoreSettings) -> pa.Table:
     """The primary's rows as the store has them; of more than a million, every so manyth by its id.
 
     Without headers, which are kept and not watched, and without columns that only earlier rows of the same files have.
     """
     with found.opened(args.data_dir) as state:
         view = quoted(f"rows_{endpoint or _only_endpoint(state)}")
-    since = (now_ns - round(args.last * SECOND)) // 1000
+    since = max(now_ns - round(args.last * SECOND), 0) // 1000
+    ours = f"FROM {view} WHERE role = 'primary' AND started >= make_timestamptz({since:d})"
     try:
-        with Query(args.data_dir, StoreSettings(), since_ns=since * 1000) as query:
-            rows = query.run(
-                f"SELECT COLUMNS('^(in|out)[.].*') FROM {view}"  # noqa: S608  quoted
-                f" WHERE role = 'primary' AND started >= make_timestamptz({since:d})"
-                f" ORDER BY hash(request_id, row) LIMIT {MOST_ROWS:d}"
-            ).table()
+        with Query(args.data_dir, store, since_ns=since * 1000) as query:
+            number = query.run(f"SELECT count(*) AS rows {ours}").table()["rows"][0].as_py()
+            # To sort whole rows by their hash would take them all into memory.
+            every = -(-number // MOST_ROWS) or 1
+            chosen = f"{ours} AND hash(request_id, row) % {every:d} = 0"
+            rows = query.run(f"SELECT COLUMNS('^(in|out)[.].*') {chosen}").table()
     except QueryError as error:
-        raise ConfigError([f"no rows of the last {format_duration(args.last)}: {error}"]) from error
+        raise ConfigError([f"the rows of the last {format_duration(args.last)} cannot be read: {error}"]) from error
     present = [name for name in rows.column_names if rows[name].null_count < rows.num_rows]
     return rows.select([name for name in present if not name.startswith(_HEADERS)])
 
 
-def _set(args: argparse.Namespace) -> int:
+def _set(args: argparse.Namespace, config: Config | None) -> int:
+    _, drift, named = _settings(args, config)
     with found.opened(args.data_dir, Access.WRITE) as state:
-        endpoint = args.endpoint or _only_endpoint(state)
+        endpoint = named or _only_endpoint(state)
         wanted = state.baselines.get(endpoint, args.name, args.version)
         if wanted is None:
             there = ", ".join(f"{one.name} {one.version}" for one in state.baselines.list(endpoint)) or "none"
             raise ConfigError([f"{endpoint}: no such baseline; there are: {there}"])
         if not args.anyway:
-            _refuse_others(state, endpoint, _decoded(wanted))
+            _refuse_others(state, endpoint, _decoded(wanted), drift.ignore)
         state.baselines.activate(endpoint, wanted.name, wanted.version)
     if args.json:
         found.print_json(_as_json(wanted._replace(is_active=True)))
@@ -181,10 +192,10 @@ def _set(args: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(args: argparse.Namespace) -> tuple[BaselineSettings, DriftSettings, str | None]:
-    if args.config is None:
+def _settings(args: argparse.Namespace, config: Config | None) -> tuple[BaselineSettings, DriftSettings, str | None]:
+    if config is None:
         return BaselineSettings(), DriftSettings(), args.endpoint
-    endpoint = _configured(load(args.config, os.environ).endpoints, args.endpoint)
+    endpoint = _configured(config.endpoints, args.endpoint)
     return endpoint.baseline, endpoint.drift, endpoint.name
 
 
@@ -209,7 +220,7 @@ def _refuse_others(state: State, endpoint: str, baseline: Baseline, ignore: Sequ
     columns = msgspec.json.decode(document, type=SchemaView).columns if document is not None else []
     watched = [one for one in columns if one.name not in ignore and not one.name.startswith(_HEADERS)]
     live = {one.name: Kind(one.kind) for one in watched}
-    if live and (differences := baseline.differences(live)):
+    if live and (differences := baseline.without(ignore).differences(live)):
         told = [f"{endpoint}: {difference}" for difference in differences]
         raise ConfigError([*told, f"{endpoint}: refused; --anyway takes it"])
 
