@@ -12,7 +12,7 @@ import pyarrow.csv  # type: ignore[import-untyped]
 import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
 
-from watchtower.baselines import BLOCK, BaselineError, keys, load_table
+from watchtower.baselines import BLOCK, VECTOR_ROWS, BaselineError, keys, load_table
 from watchtower.drift.baseline import build
 from watchtower.drift.values import Encoded, Values
 from watchtower.table import Kind
@@ -267,3 +267,31 @@ def test_nanoseconds_are_no_reason_to_refuse_a_table() -> None:
     table = pa.table({"at": pa.array([1_700_000_000_123_456_789], pa.timestamp("ns"))})
 
     assert cells(table) == {"in.at": ["2023-11-14T22:13:20.123456Z"]}
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.list_(pa.float32(), 8), pa.large_list(pa.float64())])
+def test_vectors_are_read_some_rows_at_a_time(tmp_path: Path, kind: pa.DataType) -> None:
+    path = tmp_path / "vectors.parquet"
+    pa.parquet.write_table(pa.table({"embedding": pa.array([[0.5] * 8] * 3 * VECTOR_ROWS, kind)}), path)
+    batches = [len(columns[0]) for _, columns in load_table(path)]
+
+    assert batches == [VECTOR_ROWS] * 3
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.jsonl", "table.parquet"])
+def test_each_pass_over_a_file_beats_before_and_behind_each_step(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    beats: list[int] = []
+    match path.suffix:
+        case ".csv":
+            path.write_text("age\n" + "1\n" * BLOCK)
+        case ".jsonl":
+            path.write_text('{"age": 1}\n' * (BLOCK // 8))
+        case _:
+            pa.parquet.write_table(pa.table({"age": range(120_000)}), path)
+    steps = sum(1 for _ in load_table(path, beat=lambda: beats.append(1)))
+
+    of_types = len(beats) - (steps + 1)  # in the pass that finds the columns' types, which Parquet does not need
+
+    assert steps > 1
+    assert of_types == 0 if path.suffix == ".parquet" else of_types > 2

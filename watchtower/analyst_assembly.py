@@ -16,6 +16,7 @@ from watchtower.analyst.endpoint import EndpointAnalysis, EndpointParts
 from watchtower.analyst.labelling import Labelling
 from watchtower.analyst.measuring import Measuring
 from watchtower.analyst.watching import Watch
+from watchtower.baselines import no_beat
 from watchtower.clock import Clock, patient
 from watchtower.config.model import Config, EndpointConfig
 from watchtower.report_keeper import alarm_pages
@@ -35,10 +36,6 @@ class AssemblyObserver(AnalystObserver, Protocol):
         """As the last commit left them; nothing of them is new."""
 
     def store_size(self, size: int) -> None: ...
-
-
-def no_beat() -> None:
-    """Nobody waits."""
 
 
 @contextmanager

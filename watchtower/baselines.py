@@ -8,10 +8,10 @@ if it is installed.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -28,6 +28,7 @@ from watchtower.errors import WatchtowerError
 from watchtower.table import Side
 
 BATCH_ROWS: Final = 50_000
+VECTOR_ROWS: Final = 500  # of which each may have thousands of numbers
 BLOCK: Final = 1024 * 1024  # bytes of JSON Lines that are read at once: as many as Arrow's reader takes of CSV
 _PREFIXES: Final = ("in.", "out.")
 _FORMATS: Final = {
@@ -37,6 +38,11 @@ _FORMATS: Final = {
 _NULLS: Final = ("", "#N/A", "N/A", "NULL", "NaN", "None", "nan", "null")
 
 _Types = Mapping[str, pa.DataType]
+_T = TypeVar("_T")
+
+
+def no_beat() -> None:
+    """Nobody waits."""
 
 
 class BaselineError(WatchtowerError):
@@ -45,15 +51,16 @@ class BaselineError(WatchtowerError):
 
 @dataclass(slots=True)
 class TableSource:
-    """A table's batches, from the start each time that it is iterated over."""
+    """A table's batches, from the start each time that it is iterated over. `beat` is called before each step of reading."""
 
     source: str | pa.Table
     outputs: tuple[str, ...] = ()
+    beat: Callable[[], object] = no_beat
     _types: _Types | None = field(default=None, init=False)
 
     def __iter__(self) -> Iterator[Batch]:
         try:
-            for batch in self._batches():
+            for batch in _beating(self._batches(), self.beat):
                 names = keys(batch.schema.names, self.outputs)
                 _check_distinct(names)
                 if batch.num_rows:
@@ -63,20 +70,22 @@ class TableSource:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         if not isinstance(self.source, str):
-            return iter(self.source.to_batches(BATCH_ROWS))
+            return iter(self.source.to_batches(_rows_at_once(self.source.schema)))
         if self._types is None:
-            self._types = _types_of(self.source)
+            self._types = _types_of(self.source, self.beat)
         return _opened(self.source, self._types)
 
 
-def load_table(source: object, outputs: Sequence[str] = ()) -> TableSource:
+def load_table(source: object, outputs: Sequence[str] = (), beat: Callable[[], object] = no_beat) -> TableSource:
     """Of a path or URL, a pandas frame, or an Arrow table. `outputs` are the columns that are the model's answers."""
     if isinstance(source, str | Path):
-        return TableSource(str(source), tuple(outputs))
+        return TableSource(str(source), tuple(outputs), beat)
     if isinstance(source, pa.Table):
-        return TableSource(source, tuple(outputs))
+        return TableSource(source, tuple(outputs), beat)
     try:
-        return TableSource(pa.table(source), tuple(outputs))  # what has Arrow's C interface, pandas' frames among it
+        return TableSource(
+            pa.table(source), tuple(outputs), beat
+        )  # what has Arrow's C interface, pandas' frames among it
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise BaselineError(f"a {type(source).__name__} is no table: {error}") from error
 
@@ -135,26 +144,40 @@ def _cell(cell: object) -> object:
     return json.dumps(cell, default=str, sort_keys=True) if isinstance(cell, dict) else str(cell)
 
 
-def _types_of(source: str) -> _Types:
+def _beating(steps: Iterable[_T], beat: Callable[[], object]) -> Iterator[_T]:
+    beat()
+    for step in steps:
+        yield step
+        beat()
+
+
+def _rows_at_once(schema: pa.Schema) -> int:
+    has_vectors = any(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+        for kind in schema.types
+    )
+    return VECTOR_ROWS if has_vectors else BATCH_ROWS
+
+
+def _types_of(source: str, beat: Callable[[], object]) -> _Types:
     """The columns of a text, by all of its rows."""
     form, filesystem, path = _found(source)
     if form == "parquet":
         return {}
     if form == "jsonl":
         with filesystem.open_input_stream(path) as stream:
-            return _types_of_lines(stream)
+            return _types_of_lines(_beating(_blocks(stream), beat))
     with filesystem.open_input_stream(path) as stream:
         names = _csv(stream, form).schema.names
     with filesystem.open_input_stream(path) as stream:
-        return _types_of_csv(_csv(stream, form, column_types=dict.fromkeys(names, pa.string())))
+        return _types_of_csv(_beating(_csv(stream, form, column_types=dict.fromkeys(names, pa.string())), beat))
 
 
 def _opened(source: str, types: _Types) -> Iterator[pa.RecordBatch]:
     form, filesystem, path = _found(source)
     if form == "parquet":
-        yield from pyarrow.dataset.dataset(path, format="parquet", filesystem=filesystem).to_batches(
-            batch_size=BATCH_ROWS
-        )
+        table = pyarrow.dataset.dataset(path, format="parquet", filesystem=filesystem)
+        yield from table.to_batches(batch_size=_rows_at_once(table.schema), batch_readahead=2)
         return
     with filesystem.open_input_stream(path) as stream:
         if form == "jsonl":
@@ -189,9 +212,9 @@ def _types_of_csv(texts: Iterable[pa.RecordBatch]) -> _Types:
     return types
 
 
-def _types_of_lines(stream: Any) -> _Types:
+def _types_of_lines(blocks: Iterable[tuple[int, bytes]]) -> _Types:
     types: dict[str, pa.DataType] = {}
-    for line, block in _blocks(stream):
+    for line, block in blocks:
         schema = _json(line, block).schema
         for name, kind in zip(schema.names, map(_as_written, schema.types), strict=True):
             wider = _wider(types.get(name, kind), kind)

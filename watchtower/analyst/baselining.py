@@ -5,15 +5,15 @@ that is frozen from live rows becomes true with the commit that says that those 
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from watchtower.baselines import BaselineError, load_table
 from watchtower.clock import SECOND
-from watchtower.drift.baseline import Baseline, Batch, build
+from watchtower.drift.baseline import Baseline, build
 from watchtower.drift.freezer import Freezer
 from watchtower.drift.settings import BaselineSettings, DriftSettings
 from watchtower.store.baselines import Baselines, StoredBaseline
@@ -158,7 +158,7 @@ class Baselining:
     def _build(self, source: str, now_ns: int) -> bool:
         try:
             baseline = build(
-                _Beating(load_table(source, self._settings.outputs), self._beat),
+                load_table(source, self._settings.outputs, self._beat),
                 name=self._settings.name,
                 source=source,
                 made_at_ns=now_ns,
@@ -197,20 +197,6 @@ class Baselining:
     def _take(self, active: StoredBaseline, baseline: Baseline) -> None:
         self.in_force, self.waiting_for, self._freezer, self._fresh = active._replace(profile=b""), "", None, None
         self._adopt(baseline, _label(active))
-
-
-@dataclass(frozen=True, slots=True)
-class _Beating:
-    """Batches, with a beat before each."""
-
-    batches: Iterable[Batch]
-    beat: Callable[[], object]
-
-    def __iter__(self) -> Iterator[Batch]:
-        self.beat()
-        for batch in self.batches:
-            yield batch
-            self.beat()
 
 
 def _label(stored: StoredBaseline | None) -> str:
