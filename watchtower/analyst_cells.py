@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from threading import Lock
 
+from watchtower.analyst.analyst import Work
 from watchtower.analyst.documents import VerdictView
 from watchtower.analyst.endpoint import EndpointAnalysis
 from watchtower.analyst.skip import SkipReason
@@ -27,6 +28,7 @@ class AnalystCells:
         self._lag = cells.gauge(catalogue.ANALYST_LAG)
         self._store_bytes = cells.gauge(catalogue.STORE_BYTES)
         self._store_failures = cells.counters(catalogue.STORE_FAILURES)
+        self._defects = cells.counters(catalogue.ANALYST_DEFECTS)
 
     def lag(self, seconds: float) -> None:
         self._lag.set(seconds)
@@ -35,6 +37,9 @@ class AnalystCells:
         """Told by the analyst's thread and by the one that keeps the store."""
         with self._lock:
             self._store_failures[error.fault].inc()
+
+    def defect(self, work: Work) -> None:
+        self._defects[work].inc()
 
     def store_size(self, size: int) -> None:
         self._store_bytes.set(size)

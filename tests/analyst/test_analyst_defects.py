@@ -12,6 +12,7 @@ from watchtower.analyst.keeping import Read
 from watchtower.analyst.labelling import Labelling
 from watchtower.analyst_cells import AnalystCells
 from watchtower.journal.reader import Entry
+from watchtower.metrics import catalogue
 from watchtower.metrics.cells import Cells
 from watchtower.store.store import Store
 
@@ -66,6 +67,11 @@ def read_by(part: Defective, stage: Stage) -> None:
         analyst.close()
 
 
+def defects(stage: Stage) -> dict[str, float]:
+    found = stage.totals().by(catalogue.ANALYST_DEFECTS, "work")
+    return {work: count for work, count in found.items() if count}
+
+
 def test_a_record_that_meets_a_defect_is_left_out_and_counted(tmp_path: Path) -> None:
     stage, part = Stage(tmp_path), Defective()
     stage.record([exchange for number in range(5) for exchange in pair(number)])
@@ -80,6 +86,7 @@ def test_records_that_meet_a_defect_are_kept_all_the_same(tmp_path: Path) -> Non
     read_by(Defective(fails_at_batches=True), stage)
 
     assert stage.query("select count(*) as n from exchanges") == [{"n": 10}]
+    assert defects(stage) == {"record": 5, "batch": 1}
 
 
 class Restless(Defective):
@@ -101,3 +108,4 @@ def test_neither_idle_time_nor_what_is_shown_ends_the_analyst(tmp_path: Path) ->
     read_by(Restless(), stage)
 
     assert stage.query("SELECT count(*) AS n FROM exchanges") == [{"n": 6}]
+    assert defects(stage).keys() == {"time", "show"}

@@ -8,6 +8,7 @@ journal is the better buffer, and its own limits say when records must go.
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 from zlib import crc32
@@ -36,6 +37,16 @@ DEFECTS_A_LINE: Final = 1000
 _NO_INFERENCE: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
 
 logger = logging.getLogger(__name__)
+
+
+class Work(StrEnum):
+    """What a defect was met at; each is a metric's label."""
+
+    RECORD = "record"
+    BATCH = "batch"  # its rows are kept, and missing in the statistics
+    TIME = "time"  # what was to end because time went by
+    SHOW = "show"
+    LABELS = "labels"
 
 
 class Part(Protocol):
@@ -72,6 +83,9 @@ class AnalystObserver(Protocol):
     def lag(self, seconds: float) -> None: ...
 
     def store_failed(self, error: StoreError) -> None: ...
+
+    def defect(self, work: Work) -> None:
+        """Something of ours failed that no test has found."""
 
     def committed(self, damage: Mapping[str, int], strangers: Mapping[str, int]) -> None:
         """What the parts have counted so far is true now.
@@ -231,7 +245,7 @@ class Analyst:
                 try:
                     part.end_batch(self._clock.wall_ns())
                 except Exception as error:  # noqa: BLE001  what is left of the batch is lost to the statistics, as told
-                    self._note_defect("a batch could not be worked on", error)
+                    self._note_defect(Work.BATCH, "a batch could not be worked on", error)
         for (endpoint, reason), count in skipped.items():
             if (part := self._parts.get(endpoint)) is not None:
                 part.skipped(reason, count)
@@ -242,7 +256,7 @@ class Analyst:
         try:
             return part.idle(self._clock.wall_ns())
         except Exception as error:  # noqa: BLE001  ours, as below
-            self._note_defect("what time has ended could not be worked on", error)
+            self._note_defect(Work.TIME, "what time has ended could not be worked on", error)
             return True  # part of it may have been
 
     def _shown(self, part: Part, wall_ns: int) -> Mapping[str, bytes]:
@@ -250,18 +264,19 @@ class Analyst:
         try:
             return part.documents(wall_ns)
         except Exception as error:  # noqa: BLE001  ours, as below
-            self._note_defect("what is known could not be shown", error)
+            self._note_defect(Work.SHOW, "what is known could not be shown", error)
             return {}
 
     def _taken(self, part: Part, entry: Entry) -> Read | None:
         try:
             return part.take(entry)
         except Exception as error:  # noqa: BLE001  ours: every start would meet this record again, and end at it
-            self._note_defect("a record could not be analysed", error)
+            self._note_defect(Work.RECORD, "a record could not be analysed", error)
             return None
 
-    def _note_defect(self, what: str, error: Exception) -> None:
+    def _note_defect(self, work: Work, what: str, error: Exception) -> None:
         """With its trace, but not once for each of a million records."""
+        self._observer.defect(work)
         if self._defects % DEFECTS_A_LINE == 0:
             logger.error(what, exc_info=error, extra={"defects": self._defects + 1})
         self._defects += 1
@@ -276,7 +291,7 @@ class Analyst:
             self._fail(error)
             return False
         except Exception as error:  # noqa: BLE001  ours, as above
-            self._note_defect("labels could not be looked up", error)
+            self._note_defect(Work.LABELS, "labels could not be looked up", error)
             return False
         self._is_dirty |= found
         return found

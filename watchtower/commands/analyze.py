@@ -1,11 +1,12 @@
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from watchtower.analyst.analyst import no_progress, run_to_the_end
+from watchtower.analyst.analyst import Work, no_progress, run_to_the_end
 from watchtower.analyst.endpoint import EndpointAnalysis
 from watchtower.analyst_assembly import assembled
 from watchtower.clock import Clock
@@ -70,6 +71,7 @@ def show(told: "Told", exchanges: int, taken: float, *, is_json: bool) -> None:
                 "seconds": round(taken, 3),
                 "damage": dict(told.damage),
                 "not_configured": dict(told.strangers),
+                "defects": dict(told.defects),
             }
         )
         return
@@ -79,6 +81,7 @@ def show(told: "Told", exchanges: int, taken: float, *, is_json: bool) -> None:
     found.print_lines(
         [f"  not configured, {printable(name)}: {count:,} exchanges" for name, count in told.strangers.items()]
     )
+    found.print_lines([f"  defects of ours, {work}: {count:,}, please report" for work, count in told.defects.items()])
 
 
 class Progress:
@@ -106,12 +109,16 @@ class Told:
         self.damage: Mapping[str, int] = {}
         self.strangers: Mapping[str, int] = {}
         self.error: StoreError | None = None
+        self.defects: Counter[str] = Counter()
 
     def lag(self, seconds: float) -> None:
         """Nobody waits for it."""
 
     def store_failed(self, error: StoreError) -> None:
         self.error = error
+
+    def defect(self, work: Work) -> None:
+        self.defects[work] += 1
 
     def committed(self, damage: Mapping[str, int], strangers: Mapping[str, int]) -> None:
         self.damage, self.strangers, self.error = damage, dict(strangers), None

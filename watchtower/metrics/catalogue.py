@@ -262,6 +262,11 @@ ANALYST_SKIPPED: Final = _counter(
     _ENDPOINT,
     _closed("reason", "test_traffic", "behind", "unknown_endpoint", "no_inference", "defect"),
 )
+ANALYST_DEFECTS: Final = _counter(
+    "analyst_defects",
+    "Defects of ours that cost what they touched, by what was worked on: please report them with the log's trace.",
+    _closed("work", "record", "batch", "time", "show", "labels"),
+)
 ANALYST_ROWS: Final = _counter("analyst_rows", "Rows that bodies were decoded to.", _ENDPOINT, _SIDE)
 ANALYST_JOURNAL_DAMAGE: Final = _counter(
     "analyst_journal_damage", "Places in the journal that could not be read.", _closed("fault", *JournalFault)

@@ -21,9 +21,8 @@ from watchtower.store.settings import StoreSettings
 from watchtower.store.state import State
 
 _GRACE_NS: Final = 600 * SECOND  # a query that takes longer may fail, and say so
-_MOST_LEFT: Final = (
-    500  # files, by a crash before the very first commit: an hour's before they are merged are twice as many
-)
+# Files that a crash before the very first commit can leave: an hour has twice as many before they are merged.
+_MOST_LEFT: Final = 500
 _GONE: Final = {StoreFault.DAMAGED, StoreFault.FOLDER_GONE}
 
 
