@@ -193,3 +193,12 @@ def test_after_a_restart_it_goes_on() -> None:
 def test_a_state_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="does not fit"):
         BoundedMean(SIGNS).restore(BoundedMean(SHARES).state())
+
+
+@pytest.mark.parametrize("value", [5e-324, 2.2250738585072014e-308, 1e-300, 1e-280])
+def test_the_smallest_values_are_none_too_small(value: float) -> None:
+    mean = BoundedMean(FRACTIONS)
+    mean.update(np.array([value]))
+    low, high = mean.interval(0.01)
+
+    assert 0 <= low <= value < high <= 1

@@ -39,6 +39,7 @@ VERSION: Final = 1
 BETS: Final[Array] = np.concatenate(([0.99], 0.5 ** np.arange(1, 20)))
 LOG_WEIGHTS: Final[Array] = np.log(1 / np.arange(1.0, len(BETS) + 1) / (1 / np.arange(1.0, len(BETS) + 1)).sum())
 _HALVINGS: Final = 30
+_NEAREST: Final = 1e-290  # to the bound: a level's distance can still be divided by so little
 _MOST: Final = 1e7  # times as many values as there are: beyond it, "how many more" is not a number that helps
 
 SHARES: Final[Array] = np.array([0.0, 1.0])
@@ -159,7 +160,7 @@ def _mixed(logs: Any) -> float:
 def _end(counts: Array, distances: Array, mean: float, wanted: float) -> float:
     """The largest m below the mean, both as distances from the bound, that is refuted: the interval begins there."""
     low, high = 0.0, mean
-    if mean <= 0 or _log_capital(counts, distances, mean * 2.0**-_HALVINGS) < wanted:
+    if mean <= _NEAREST or _log_capital(counts, distances, mean * 2.0**-_HALVINGS) < wanted:
         return 0.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
