@@ -10,7 +10,7 @@ import msgspec
 from watchtower.payload.adapter import Adapter
 from watchtower.payload.coding import decoded
 from watchtower.payload.fault import Fault, PayloadError
-from watchtower.payload.message import Decoded, Message
+from watchtower.payload.message import Decoded, Message, media_type
 from watchtower.payload.recognise import Recognised, by_path, recognise
 from watchtower.payload.registry import adapter
 from watchtower.payload.settings import MappingSettings
@@ -66,8 +66,8 @@ class Decoding:
         answer: bytes | Fault | None = None
         if exchange.response_note != BodyNote.NONE and 200 <= exchange.status < 300:
             answer = self._plain(Side.OUTPUT, exchange, exchange.response_note, exchange.response_body)
-        asking = Message(exchange.target, exchange.request_type)
-        key, is_told = (asking.path, asking.media_type), is_primary and not isinstance(request, Fault)
+        key = exchange.target.partition(b"?")[0], media_type(exchange.request_type)
+        is_told = is_primary and not isinstance(request, Fault)
         known = self._recalled(key)
         found = known or self._recognised(exchange, key, request, answer, is_told=is_told)
         if found is None:

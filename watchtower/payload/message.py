@@ -1,7 +1,14 @@
+from functools import lru_cache
 from typing import NamedTuple
 
 from watchtower.record import NEVER
 from watchtower.table import Table
+
+
+@lru_cache(maxsize=256)  # of each exchange it is asked several times, and an endpoint has a few
+def media_type(content_type: bytes) -> bytes:
+    """Without the parameters, in lower case."""
+    return content_type.partition(b";")[0].strip().lower()
 
 
 class Message(NamedTuple):
@@ -20,8 +27,7 @@ class Message(NamedTuple):
 
     @property
     def media_type(self) -> bytes:
-        """The content type without its parameters, in lower case."""
-        return self.content_type.partition(b";")[0].strip().lower()
+        return media_type(self.content_type)
 
     @property
     def is_failure(self) -> bool:
