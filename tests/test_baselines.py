@@ -295,3 +295,12 @@ def test_each_pass_over_a_file_beats_before_and_behind_each_step(tmp_path: Path,
 
     assert steps > 1
     assert of_types == 0 if path.suffix == ".parquet" else of_types > 2
+
+
+def test_a_time_that_python_does_not_have_is_told_as_the_files(tmp_path: Path) -> None:
+    path = tmp_path / "times.parquet"
+    times = pa.array([[2**60]], pa.list_(pa.timestamp("us")))  # the year 38505
+    pa.parquet.write_table(pa.table({"seen": times}), path)
+
+    with pytest.raises(BaselineError, match=r"times\.parquet"):
+        list(load_table(path))

@@ -2,8 +2,8 @@
 
 A batch at a time, so that a reference larger than the memory can be read; and again from the start for each pass
 that `drift.baseline.build` makes. CSV and JSON Lines do not say what their columns are: a pass before these finds it out,
-for a column may be empty in the first million rows, and whole numbers in the next. An `s3://`, `gs://` or `hdfs://` URL is Arrow's own; any other goes through fsspec,
-if it is installed.
+for a column may be empty in the first million rows, and whole numbers in the next. An `s3://`, `gs://` or `hdfs://` URL
+is Arrow's own; any other goes through fsspec, if it is installed.
 """
 
 import json
@@ -65,7 +65,7 @@ class TableSource:
                 _check_distinct(names)
                 if batch.num_rows:
                     yield names, [as_column(column) for column in batch.columns]
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # also times that Python does not have
             raise BaselineError(f"{self.source}: {error}") from error
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
@@ -83,9 +83,8 @@ def load_table(source: object, outputs: Sequence[str] = (), beat: Callable[[], o
     if isinstance(source, pa.Table):
         return TableSource(source, tuple(outputs), beat)
     try:
-        return TableSource(
-            pa.table(source), tuple(outputs), beat
-        )  # what has Arrow's C interface, pandas' frames among it
+        # What has Arrow's C interface, pandas' frames among it.
+        return TableSource(pa.table(source), tuple(outputs), beat)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise BaselineError(f"a {type(source).__name__} is no table: {error}") from error
 
