@@ -115,7 +115,12 @@ def _gone(config: Config, store: Store) -> list[str]:
 
 def _settle_s(config: Config) -> float:
     """A shadow's answer comes later than the primary's; where there are none, nobody is waited for."""
-    return max((one.compare.wait for one in config.endpoints if one.shadows), default=0.0)
+    return max((one.compare.wait + _longest_s(one) for one in config.endpoints if one.shadows), default=0.0)
+
+
+def _longest_s(endpoint: EndpointConfig) -> float:
+    """That a shadow may take."""
+    return max((shadow.timeout for shadow in endpoint.shadows), default=0.0)
 
 
 def _endpoint(
@@ -134,7 +139,7 @@ def _endpoint(
             settings.compare,
             {shadow.name: shadow.twin for shadow in settings.shadows},
             partial(keep, TableName.PAIRS),
-            max((shadow.timeout for shadow in settings.shadows), default=0.0),
+            _longest_s(settings),
         ),
         watch,
         Baselining(name, settings.baseline, settings.drift, store.state.baselines, watch.adopt, beat),

@@ -121,6 +121,16 @@ def test_of_a_row_that_is_young_the_shadows_answer_is_waited_for(tmp_path: Path)
     assert values(shown, "v2")["accuracy"] == 0
 
 
+def test_a_shadow_that_may_take_long_is_waited_for_as_long(tmp_path: Path) -> None:
+    patient = {"name": "v2", "url": "http://127.0.0.1:8001", "timeout": "60s"}
+    stage = LabelStage(tmp_path, {"shadows": [patient]})
+    stage.label({1: 1})
+
+    assert counts(stage.measure([answered(1, 0.9, at_s=10)]))["waiting"] == 1  # fifty seconds old
+    stage.clock.advance(60)
+    assert counts(stage.measure([shadowed(1, 0.1, at_s=10)])) == JOINED_ONE
+
+
 def test_without_shadows_nobody_is_waited_for(tmp_path: Path) -> None:
     stage = LabelStage(tmp_path, ALONE)
     stage.label({1: 1})
