@@ -133,8 +133,8 @@ def test_the_program_ends_with_its_status() -> None:
 def test_a_start_that_fails_says_why_and_nothing_else(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = Address(*other.getsockname())
-        flags = ["--upstream", "http://127.0.0.1:9", "--listen", str(taken), "--data-dir", str(tmp_path)]
-        command = [sys.executable, "-m", "watchtower", "run", *flags]
+        flags = ["--upstream", "http://127.0.0.1:9", "--listen", str(taken), "--admin", "127.0.0.1:0"]
+        command = [sys.executable, "-m", "watchtower", "run", *flags, "--data-dir", str(tmp_path)]
         ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=20, check=False, cwd=ROOT)
 
     assert (ended.returncode, ended.stderr) == (1, f"cannot listen at {taken}: Address already in use\n")
