@@ -43,6 +43,10 @@ Send customers who pay more, and see half a minute later that the traffic has ch
   {python} -m watchtower.demo_traffic --to http://{listen} --drift
   {python} -m watchtower drift --data-dir {data_dir}
 
+See both distributions on a page by Evidently, which is installed by the first line (a minute, 800 MB):
+  {python} -m pip install --quiet 'watchtower-sidecar[reports]'
+  {python} -m watchtower report --data-dir {data_dir}
+
 Ask what was kept by SQL:
   {python} -m watchtower query --data-dir {data_dir} "select role, count(*), avg(service_ns) / 1e6 as ms from exchanges group by all"
 
