@@ -192,10 +192,13 @@ def test_a_whole_store_beneath_a_state_that_knows_none_of_it_is_no_leaving(tmp_p
     for number in range(501):
         (tmp_path / FOLDER / f"{number}.parquet").touch()
 
-    with pytest.raises(StoreError, match="knows none of the 501 files"), opened(tmp_path):
+    with pytest.raises(StoreError, match="knows none of the 501 files") as refused, opened(tmp_path):
         pass
 
     assert len(on_disk(tmp_path)) == 501
+    held = [file.resolve() for file in Path("/proc/self/fd").iterdir()]
+    # Not even while the error is looked at, which holds whoever raised it.
+    assert (refused.typename, [path for path in held if tmp_path in path.parents]) == ("StoreError", [])
 
 
 def test_what_left_the_manifest_under_a_wrong_clock_is_buried_by_the_right_one(tmp_path: Path) -> None:

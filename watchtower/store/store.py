@@ -3,6 +3,7 @@
 import fcntl
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -42,13 +43,13 @@ class Store:
         self._settings = settings
         self._lock = _locked(self.directory)
         self._written: list[FileEntry] = []  # and not yet committed
-        try:
+        with ExitStack() as undoing:
+            undoing.callback(os.close, self._lock)
             self.state = State(data_dir)
+            undoing.callback(self.state.close)
             self.strangers = remove_strangers(self.directory, self.state)
             self._sequences = Sequences(self.state.next_sequence())
-        except BaseException:
-            os.close(self._lock)
-            raise
+            undoing.pop_all()
         self.tables = TableWriter(self.directory, settings, self._sequences)
 
     def __enter__(self) -> Self:
