@@ -1,7 +1,7 @@
 """Connections to one upstream: who gets which, who waits, and which are closed."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from dataplane import Plane
 from watchtower.http1.fields import response_rules
 from watchtower.http1.heads import AnswerTable
 from watchtower.tasks import Tasks
-from watchtower.upstream.address import parse_url
+from watchtower.upstream.address import Address, parse_url
 from watchtower.upstream.connection import Failure, UpstreamConnection
 from watchtower.upstream.pool import ConnectResult, Pool, Wait
 from watchtower.upstream.settings import PoolSettings
@@ -47,10 +47,10 @@ class Asker:
 class Waters:
     """A pool before a model, and what it tells."""
 
-    def __init__(self, model: Model, **settings: Any) -> None:
+    def __init__(self, model: Model | Address, **settings: Any) -> None:
         self.results: list[ConnectResult] = []
         self.pool = Pool(
-            parse_url(model.url),
+            model if isinstance(model, Address) else parse_url(model.url),
             PoolSettings(**settings),
             AnswerTable(response_rules()),
             start_task=Tasks().start,
@@ -227,6 +227,21 @@ async def test_each_who_waits_has_an_attempt_of_its_own(plane: Plane) -> None:
         await asyncio.wait_for(asker.told.wait(), DEADLINE)
 
     assert ([asker.failure for asker in askers], len(waters.results)) == ([Failure.CONNECT_FAILED] * 3, 3)
+
+
+async def test_an_attempt_that_breaks_fails_who_waited_and_is_told_with_its_trace(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cannot_be_encoded = replace(parse_url("http://model:80"), host="a..b")
+    waters, askers = Waters(cannot_be_encoded, max_connections=1), [Asker() for _ in range(2)]
+    for asker in askers:
+        waters.pool.take(asker)
+    for asker in askers:
+        await asyncio.wait_for(asker.told.wait(), DEADLINE)
+    await asyncio.sleep(0)  # the tasks end behind what they told
+
+    assert ([asker.failure for asker in askers], waters.state()) == ([Failure.CONNECT_FAILED] * 2, (0, 0, 0))
+    assert [type(line.exc_info and line.exc_info[1]) for line in caplog.records] == [UnicodeError] * 2
 
 
 async def test_a_fresh_connection_may_go_beyond_the_limit(plane: Plane) -> None:

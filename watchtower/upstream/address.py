@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from watchtower.address import is_host, is_v6
+
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -41,7 +43,7 @@ def parse_url(url: str) -> Address:
         raise ValueError("a URL carries no credentials; add an authorization header where one is needed")
     if parts.query or parts.fragment:
         raise ValueError("a URL has a host, a port and at most a path; no query and no fragment")
-    if not parts.hostname:
+    if not parts.hostname or not (is_host(parts.hostname) or is_v6(parts.hostname)):
         raise ValueError("a URL names a host, like http://127.0.0.1:8000")
     try:
         port = parts.port or _PORTS[parts.scheme]

@@ -157,6 +157,9 @@ class Pool:
             self._failed(caller, ConnectResult.TIMED_OUT)
         except (OSError, ssl.SSLError):
             self._failed(caller, ConnectResult.FAILED)
+        except Exception:  # ours or the loop's: the log has its trace, and whoever waits must hear of it
+            self._failed(caller, ConnectResult.FAILED)
+            raise
         else:
             self._connecting -= 1
             self._on_connect(ConnectResult.OK)
