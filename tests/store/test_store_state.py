@@ -1,4 +1,5 @@
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -134,21 +135,21 @@ def test_a_later_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_earlier_version_is_brought_up_to_date_with_all_that_it_holds() -> None:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
     first = ("CREATE TABLE a (x INTEGER); CREATE TABLE b (y INTEGER DEFAULT 3);",)
-    migrations.migrate(connection, first)
-    connection.execute("INSERT INTO a VALUES (1)")
-    migrations.migrate(connection, (*first, "ALTER TABLE a ADD COLUMN z INTEGER DEFAULT 7"))
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrations.migrate(connection, first)
+        connection.execute("INSERT INTO a VALUES (1)")
+        migrations.migrate(connection, (*first, "ALTER TABLE a ADD COLUMN z INTEGER DEFAULT 7"))
 
-    assert (connection.execute("SELECT * FROM a").fetchall(), migrations.version(connection)) == ([(1, 7)], 2)
+        assert (connection.execute("SELECT * FROM a").fetchall(), migrations.version(connection)) == ([(1, 7)], 2)
 
 
 def test_a_step_that_fails_takes_the_steps_before_it_back() -> None:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    with pytest.raises(sqlite3.Error):
-        migrations.migrate(connection, ("CREATE TABLE a (x INTEGER)", "CREATE TABLE a (x INTEGER)"))
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        with pytest.raises(sqlite3.Error):
+            migrations.migrate(connection, ("CREATE TABLE a (x INTEGER)", "CREATE TABLE a (x INTEGER)"))
 
-    assert (connection.execute("SELECT * FROM sqlite_schema").fetchall(), migrations.version(connection)) == ([], 0)
+        assert (connection.execute("SELECT * FROM sqlite_schema").fetchall(), migrations.version(connection)) == ([], 0)
 
 
 def test_nobody_else_may_read_what_people_sent(tmp_path: Path) -> None:
