@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Final, Protocol
 
-from watchtower.analyst.analyst import READER, Analyst, AnalystObserver
+from watchtower.analyst.analyst import READER, Analyst, AnalystObserver, Work
 from watchtower.analyst.baselining import Baselining
 from watchtower.analyst.comparing import Comparison
 from watchtower.analyst.decoding import Decoding
@@ -58,7 +58,8 @@ def assembled(
         labels = Labelling(
             store, {one.name: Measuring(one.performance) for one in config.endpoints}, clock, _settle_s(config)
         )
-        endpoints = {one.name: _endpoint(one, store, labels, clock, data_dir, beat) for one in config.endpoints}
+        defect = partial(observer.defect, Work.BASELINE)
+        endpoints = {one.name: _endpoint(one, store, labels, clock, data_dir, beat, defect) for one in config.endpoints}
         for name, endpoint in endpoints.items():
             endpoint.restore(store.state.blobs(f"{name}/"), clock.wall_ns())
         observer.resumed(endpoints.values())
@@ -124,7 +125,13 @@ def _longest_s(endpoint: EndpointConfig) -> float:
 
 
 def _endpoint(
-    settings: EndpointConfig, store: Store, labels: Labelling, clock: Clock, data_dir: Path, beat: Callable[[], object]
+    settings: EndpointConfig,
+    store: Store,
+    labels: Labelling,
+    clock: Clock,
+    data_dir: Path,
+    beat: Callable[[], object],
+    defect: Callable[[], object],
 ) -> EndpointAnalysis:
     name = settings.name
 
@@ -142,7 +149,7 @@ def _endpoint(
             _longest_s(settings),
         ),
         watch,
-        Baselining(name, settings.baseline, settings.drift, store.state.baselines, watch.adopt, beat),
+        Baselining(name, settings.baseline, settings.drift, store.state.baselines, watch.adopt, beat, defect),
         labels.measurings[name],
     )
     drift = settings.drift

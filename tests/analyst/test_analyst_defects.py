@@ -2,18 +2,23 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from analyst_stage import Stage
+from drift_stage import ENDPOINT, live, minutes, quiet
 from recording import pair
 
 from watchtower.analyst.analyst import Analyst
 from watchtower.analyst.keeping import Read
 from watchtower.analyst.labelling import Labelling
+from watchtower.analyst_assembly import assembled
 from watchtower.analyst_cells import AnalystCells
+from watchtower.drift.baseline import build
 from watchtower.journal.reader import Entry
 from watchtower.metrics import catalogue
 from watchtower.metrics.cells import Cells
+from watchtower.store.state import State
 from watchtower.store.store import Store
 
 
@@ -109,3 +114,37 @@ def test_neither_idle_time_nor_what_is_shown_ends_the_analyst(tmp_path: Path) ->
 
     assert stage.query("SELECT count(*) AS n FROM exchanges") == [{"n": 6}]
     assert defects(stage).keys() == {"time", "show"}
+
+
+def fail() -> None:
+    raise ZeroDivisionError
+
+
+def test_a_defect_while_a_baseline_is_built_costs_that_baseline(tmp_path: Path) -> None:
+    source = tmp_path / "a.csv"
+    source.write_text("age\n1\n2\n")
+    stage = Stage(tmp_path, {"baseline": {"source": str(source)}, "shadows": []})
+    stage.record(pair(1))
+    observer = AnalystCells(Cells(stage.metrics, "a1"))
+    with assembled(stage.config, stage.data_dir, stage.clock.clock(), observer, beat=fail) as analyst:
+        while analyst.step():
+            pass
+        assert analyst.commit()
+        analyst.close()
+
+    assert stage.drift()["waiting_for"] == f"{source} cannot be used, by a defect of ours: ZeroDivisionError: "
+    assert stage.query("SELECT count(*) AS n FROM exchanges") == [{"n": 2}]
+    assert defects(stage) == {"baseline": 1}
+
+
+def test_a_baseline_in_force_that_meets_a_defect_is_done_without(tmp_path: Path) -> None:
+    made = build([(("out.vector",), ([[float(n), 1.0] for n in range(600)],))], name="odd", source="", made_at_ns=1)
+    stage = Stage(tmp_path, ENDPOINT)
+    with State(stage.data_dir) as state:  # what it says to have of a sample is not there
+        state.baselines.add("churn", "odd", "", replace(made, sample={}).to_bytes(), 1)
+    live(stage, minutes(10))
+    quiet(stage)
+
+    assert stage.drift()["baseline"] is None
+    assert stage.drift()["waiting_for"].startswith("the baseline odd 1 cannot be used, by a defect of ours: KeyError")
+    assert defects(stage) == {"baseline": 2}  # once in each process

@@ -47,6 +47,7 @@ class Work(StrEnum):
     TIME = "time"  # what was to end because time went by
     SHOW = "show"
     LABELS = "labels"
+    BASELINE = "baseline"  # goes on without it
 
 
 class Part(Protocol):

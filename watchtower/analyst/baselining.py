@@ -17,6 +17,7 @@ from watchtower.drift.baseline import Baseline, build
 from watchtower.drift.freezer import Freezer
 from watchtower.drift.settings import BaselineSettings, DriftSettings
 from watchtower.store.baselines import Baselines, StoredBaseline
+from watchtower.store.fault import StoreError
 
 VERSION: Final = 2
 RETRY_NS: Final = 60 * SECOND  # a file or a bucket that is not there yet
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 Adopt = Callable[[Baseline, str], None]  # with its name and version, for people
 _FIRST: Final = 1
+_FROZEN: Final = "the baseline made of live rows"
 
 
 class _Fresh(NamedTuple):
@@ -43,62 +45,54 @@ class Baselining:
         registered: Baselines,
         adopt: Adopt,
         beat: Callable[[], object],
+        defect: Callable[[], object],
     ) -> None:
-        """`beat` tells who may wait that a large file is still being read."""
+        """`beat` tells who may wait that a large file is still being read; `defect` counts one of ours."""
         self._endpoint = endpoint
         self._settings = baseline
         self._drift = drift
         self._registered = registered
         self._adopt = adopt
         self._beat = beat
+        self._defect = defect
         self._freezer = None if baseline.source else Freezer(baseline.live.rows)
         self._fresh: _Fresh | None = None
         self._followed: tuple[str, str] | None = None  # the configuration's name and source that were put in force
         self._retry_ns = 0
+        self._refused = ""  # what is in force and cannot be taken: tried once in a process
         self.in_force: StoredBaseline | None = None
         self.waiting_for = ""
 
     def look(self, now_ns: int) -> None:
         """Whether another baseline was set, or configured, or the first one can be made."""
         self._follow_configuration(now_ns)
-        if self._label_in_force() in {"", _label(self.in_force)}:
+        if self._label_in_force() in {"", _label(self.in_force), self._refused}:
             return
         active = self._registered.active(self._endpoint)
         if active is None:
             return
-        try:
-            self._take(active, Baseline.from_bytes(active.profile))
-        except (ValueError, msgspec.DecodeError) as error:
-            self.waiting_for = f"the baseline {_label(active)} cannot be read: {error}"
+        what = f"the baseline {_label(active)}"
+        is_taken = self._tried(what, lambda: self._take(active, _decoded(what, active.profile)))
+        self._refused = "" if is_taken else _label(active)
 
     def add(self, names: Sequence[str], columns: Sequence[Sequence[Any]], now_ns: int) -> int:
         """How many of these rows became part of the reference."""
-        if self._freezer is None or self.in_force is not None or self._fresh is not None:
+        if self._freezer is None or self.in_force is not None or self._fresh is not None or self._refused:
             return 0
         taken = self._freezer.add(names, columns)
         self.waiting_for = f"{self._freezer.progress:.0%} of the first {self._freezer.rows} rows have come"
         if self._freezer.is_full:
-            frozen = self._freezer.frozen(
-                name=self._settings.name,
-                made_at_ns=now_ns,
-                kinds=self._drift.kinds,
-                ignore=self._drift.ignore,
-                sample=self._settings.sample,
-                max_columns=self._drift.max_columns,
-                max_categories=self._drift.max_categories,
-            )
-            self._freezer = None
-            self._fresh = _Fresh(frozen, "")
-            self._adopt(frozen, self._next_label(self._settings.name))
-            self.waiting_for = ""
+            full, self._freezer = self._freezer, None
+            if not self._tried(_FROZEN, lambda: self._freeze(full, now_ns)):
+                self._freezer = Freezer(self._settings.live.rows)  # others may do
         return taken
 
     def propose(self, baseline: Baseline, now_ns: int) -> None:
         """A better form of the one in force, such as its seasons; registered behind the next commit."""
         if self._fresh is None:
             better = replace(baseline, made_at_ns=now_ns)
-            self._fresh = _Fresh(better, _label(self.in_force))
-            self._adopt(better, self._next_label(baseline.name))
+            instead_of = _label(self.in_force)
+            self._tried(f"a better form of the baseline {instead_of}", lambda: self._take_fresh(better, instead_of))
 
     def committed(self) -> bool:
         """Whether that made a baseline of ours true, which ought to be shown."""
@@ -124,11 +118,7 @@ class Baselining:
             if restored.rows == self._settings.live.rows:
                 self._freezer = restored
         if fresh is not None:
-            profile, instead_of = fresh
-            baseline = Baseline.from_bytes(profile)
-            # The commit that kept it came before its registration, which may have come to pass as well.
-            if (baseline.name, baseline.made_at_ns) not in {(one.name, one.made_at_ns) for one in self._kept()}:
-                self._register(_Fresh(baseline, instead_of))
+            self._tried(_FROZEN, lambda: self._register_late(*fresh))
 
     def _follow_configuration(self, now_ns: int) -> None:
         """Puts what it names in force when that is new to us; what an operator sets afterwards stays."""
@@ -145,6 +135,12 @@ class Baselining:
             self._registered.activate(self._endpoint, kept[0].name, kept[0].version)
         self._followed = self._settings.name, source
 
+    def _register_late(self, profile: bytes, instead_of: str) -> None:
+        """The commit that kept it came before its registration, which may have come to pass as well."""
+        baseline = _decoded(_FROZEN, profile)
+        if (baseline.name, baseline.made_at_ns) not in {(one.name, one.made_at_ns) for one in self._kept()}:
+            self._register(_Fresh(baseline, instead_of))
+
     def _kept(self) -> list[StoredBaseline]:
         return self._registered.list(self._endpoint)
 
@@ -156,24 +152,60 @@ class Baselining:
         return f"{name} {latest.version + 1 if latest else _FIRST}"
 
     def _build(self, source: str, now_ns: int) -> bool:
+        return self._tried(source, lambda: self._read(source, now_ns))
+
+    def _read(self, source: str, now_ns: int) -> None:
+        baseline = build(
+            load_table(source, self._settings.outputs, self._beat),
+            name=self._settings.name,
+            source=source,
+            made_at_ns=now_ns,
+            kinds=self._drift.kinds,
+            ignore=self._drift.ignore,
+            sample=self._settings.sample,
+            max_columns=self._drift.max_columns,
+            max_categories=self._drift.max_categories,
+        )
+        self._register(_Fresh(baseline, self._label_in_force()))
+
+    def _freeze(self, full: Freezer, now_ns: int) -> None:
+        frozen = full.frozen(
+            name=self._settings.name,
+            made_at_ns=now_ns,
+            kinds=self._drift.kinds,
+            ignore=self._drift.ignore,
+            sample=self._settings.sample,
+            max_columns=self._drift.max_columns,
+            max_categories=self._drift.max_categories,
+        )
+        self._take_fresh(frozen, "")
+        self.waiting_for = ""
+
+    def _take_fresh(self, baseline: Baseline, instead_of: str) -> None:
+        self._adopt(baseline, self._next_label(baseline.name))
+        self._fresh = _Fresh(baseline, instead_of)
+
+    def _tried(self, what: str, work: Callable[[], object]) -> bool:
+        """Whether it could be done; without that baseline the endpoint goes on, and says why."""
         try:
-            baseline = build(
-                load_table(source, self._settings.outputs, self._beat),
-                name=self._settings.name,
-                source=source,
-                made_at_ns=now_ns,
-                kinds=self._drift.kinds,
-                ignore=self._drift.ignore,
-                sample=self._settings.sample,
-                max_columns=self._drift.max_columns,
-                max_categories=self._drift.max_categories,
-            )
+            work()
+        except StoreError:
+            raise
         except BaselineError as error:
-            if self.waiting_for != str(error):
-                logger.error("the baseline cannot be built", extra={"endpoint": self._endpoint, "error": str(error)})  # noqa: TRY400  the operator's
-            self.waiting_for = str(error)
-            return False
-        return self._register(_Fresh(baseline, self._label_in_force()))
+            self._tell("the baseline cannot be used", str(error))
+        except Exception as error:  # noqa: BLE001  ours: every start would meet it again, and end at it
+            self._defect()
+            told = f"{what} cannot be used, by a defect of ours: {type(error).__name__}: {error}"
+            self._tell("the baseline met a defect", told, error)
+        else:
+            return True
+        return False
+
+    def _tell(self, what: str, waiting_for: str, defect: Exception | None = None) -> None:
+        """For whoever looks, and in the log, but not again with every try."""
+        if self.waiting_for != waiting_for:
+            logger.error(what, exc_info=defect, extra={"endpoint": self._endpoint, "error": waiting_for})
+        self.waiting_for = waiting_for
 
     def _register(self, fresh: _Fresh) -> bool:
         """Whether it is in force now."""
@@ -195,8 +227,15 @@ class Baselining:
         return is_wanted
 
     def _take(self, active: StoredBaseline, baseline: Baseline) -> None:
-        self.in_force, self.waiting_for, self._freezer, self._fresh = active._replace(profile=b""), "", None, None
         self._adopt(baseline, _label(active))
+        self.in_force, self.waiting_for, self._freezer, self._fresh = active._replace(profile=b""), "", None, None
+
+
+def _decoded(what: str, profile: bytes) -> Baseline:
+    try:
+        return Baseline.from_bytes(profile)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise BaselineError(f"{what} cannot be read: {error}") from error
 
 
 def _label(stored: StoredBaseline | None) -> str:

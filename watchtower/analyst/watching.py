@@ -55,17 +55,20 @@ class Watch:
         What is open is judged against the old one first: its rows were read, and are in no other window.
         """
         self.finish()
-        late = self._windows.late
-        self._whole, self.label = baseline, label
-        self.baseline = baseline = baseline.without(self._settings.ignore)
-        self._detection = self._detection_settings()
-        self._references: dict[int, Reference] = {}
-        self.panel = Panel(self._reference(0), self._detection)
-        self.together = Together(baseline, msgspec.structs.replace(self._detection, share=1 - _SHARE_OF_COLUMNS))
-        self._kept_columns = self.together.columns
+        whole, baseline = baseline, baseline.without(self._settings.ignore)
+        detection = self._detection_settings()
+        # Made before anything is put in place: where one fails, everything stays as it was.
+        reference = _compiled(baseline, 0, detection)
+        panel = Panel(reference, detection)
+        together = Together(baseline, msgspec.structs.replace(detection, share=1 - _SHARE_OF_COLUMNS))
+        self.baseline, self._whole, self.label = baseline, whole, label
+        self._detection, self.panel, self.together = detection, panel, together
+        self._references: dict[int, Reference] = {_hour(baseline, 0): reference}
+        self._kept_columns = together.columns
         self.windows_seen = 0
         self.last, self.effects, self.found = None, {}, []
         self._seasons = Seasons() if self._is_seasonal and baseline.seasons is None else None
+        late = self._windows.late
         self._windows = self._fresh_windows()
         self._windows.late = late
 
@@ -216,11 +219,9 @@ class Watch:
     def _reference(self, start_ns: int) -> Reference:
         """One for all hours, or each its own."""
         baseline = self._held_against()
-        hour = hour_of_week(start_ns) if baseline.seasons else 0
+        hour = _hour(baseline, start_ns)
         if hour not in self._references:
-            counts, bins = baseline.reference(start_ns), baseline.flat_bins()
-            columns = [column(name, bins[name], found) for name, found in counts.items() if name in bins]
-            self._references[hour] = Reference(columns, self._detection)
+            self._references[hour] = _compiled(baseline, start_ns, self._detection)
         return self._references[hour]
 
     def _detection_settings(self) -> DetectionSettings:
@@ -295,6 +296,16 @@ _MEASURES: Final = {
     "new_category_share": "new_words",
     "out_of_range_share": "out_of_range",
 }
+
+
+def _hour(baseline: Baseline, start_ns: int) -> int:
+    return hour_of_week(start_ns) if baseline.seasons else 0
+
+
+def _compiled(baseline: Baseline, start_ns: int, settings: DetectionSettings) -> Reference:
+    counts, bins = baseline.reference(start_ns), baseline.flat_bins()
+    columns = [column(name, bins[name], found) for name, found in counts.items() if name in bins]
+    return Reference(columns, settings)
 
 
 def _of(effects: Effects | None, field: str) -> float | None:

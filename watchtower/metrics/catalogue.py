@@ -265,7 +265,7 @@ ANALYST_SKIPPED: Final = _counter(
 ANALYST_DEFECTS: Final = _counter(
     "analyst_defects",
     "Defects of ours that cost what they touched, by what was worked on: please report them with the log's trace.",
-    _closed("work", "record", "batch", "time", "show", "labels"),
+    _closed("work", "record", "batch", "time", "show", "labels", "baseline"),
 )
 ANALYST_ROWS: Final = _counter("analyst_rows", "Rows that bodies were decoded to.", _ENDPOINT, _SIDE)
 ANALYST_JOURNAL_DAMAGE: Final = _counter(
