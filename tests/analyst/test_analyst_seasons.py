@@ -8,6 +8,7 @@ import pytest
 
 from watchtower.analyst.watching import Watch
 from watchtower.drift.baseline import Baseline, build
+from watchtower.drift.seasonal import Choice, Seasons
 from watchtower.drift.settings import DriftSettings
 from watchtower.drift.windows import HOUR_NS
 
@@ -65,6 +66,26 @@ def test_against_its_own_hour_a_night_is_no_drift() -> None:
     again.finish()
 
     assert again.alarms == []
+
+
+def test_what_columns_do_together_at_night_is_no_drift() -> None:
+    chance = np.random.default_rng(3)
+    names = ("in.amount", "in.weight")
+    baseline = build([(names, (*chance.normal(1.5, 1.0, (2, 2000)),))], name="b", source="a day", made_at_ns=0)
+    seasons = Seasons()
+    for hour in range(14 * 24):
+        start_ns = MONDAY_NS + hour * HOUR_NS
+        profiles = baseline.fresh()
+        profiles.update(names, (*chance.normal(by_day(start_ns), 1.0, (2, 1000)),))
+        seasons.update(start_ns, 1000, profiles.counts())
+    found, choice = baseline.with_seasons(seasons)
+    watch = Watch(DriftSettings(window=600.0), lambda _: None)
+    watch.adopt(found, "b 2")
+    for start_ns in range(MONDAY_NS, MONDAY_NS + 8 * HOUR_NS, HOUR_NS // 6):  # a night
+        watch.take(start_ns, names, chance.normal(0.0, 1.0, (2, 60)).tolist())
+    watch.finish()
+
+    assert (choice, watch.alarms) == (Choice.SEASONAL, [])
 
 
 def test_against_one_baseline_for_all_hours_it_is() -> None:

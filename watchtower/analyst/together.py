@@ -33,7 +33,8 @@ class Together:
         self._encoding = Encoding.of(baseline.bins, MOST_COLUMNS)
         self._joint: JointDetector | None = None
         self._vectors: list[_Vector] = []
-        if baseline.sample_rows < _FEWEST_ROWS:
+        # The sample is of no hour's own: against it, what changes with the hour would be drift.
+        if baseline.sample_rows < _FEWEST_ROWS or baseline.seasons is not None:
             return
         wanted = [name for name, bins in baseline.bins.items() if bins.dimension][:_MOST_VECTORS]
         joint = JointSettings(
