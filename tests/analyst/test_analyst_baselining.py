@@ -135,6 +135,21 @@ def test_a_file_that_is_not_there_yet_is_read_when_it_is(tmp_path: Path) -> None
     assert (too_early, in_force(stage)) == ([], ["default 1"])
 
 
+def test_a_file_without_rows_is_no_baseline_yet(tmp_path: Path) -> None:
+    source = tmp_path / "a.csv"
+    source.write_text("age\n")
+    stage = file_stage(tmp_path, source)
+    with stage.started() as analyst:
+        analyst.commit()
+        before = stage.drift()["waiting_for"]
+        source.write_text(AGES)
+        stage.clock.advance(60)
+        analyst.commit()
+
+    assert before == f"{source}: no rows"
+    assert in_force(stage) == ["default 1"]
+
+
 def test_while_a_large_file_is_read_whoever_waits_is_told(tmp_path: Path) -> None:
     source = tmp_path / "a.csv"
     source.write_text(AGES * 40)

@@ -166,6 +166,8 @@ class Baselining:
             max_columns=self._drift.max_columns,
             max_categories=self._drift.max_categories,
         )
+        if not baseline.rows:  # in force, it would say of anything that there is no alarm
+            raise BaselineError(f"{source}: no rows")
         self._register(_Fresh(baseline, self._label_in_force()))
 
     def _freeze(self, full: Freezer, now_ns: int) -> None:
