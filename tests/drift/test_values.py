@@ -60,6 +60,13 @@ def test_words_and_gaps_alone_are_counted_at_once() -> None:
     assert (values.words, values.missing) == ({"a": 2}, 1)
 
 
+@pytest.mark.parametrize("kind", Kind)
+def test_what_is_not_a_number_is_missing_in_every_kind(kind: Kind) -> None:
+    values = Values.of(kind, (float("nan"), None, float("nan")))
+
+    assert (values.count, values.missing, values.nans, values.odd) == (3, 1, 2, {})
+
+
 def test_a_boolean_is_no_number_and_a_number_no_boolean() -> None:
     values = Values.of(Kind.BOOLEAN, [True, False, True, 1, "true"])
 

@@ -16,12 +16,12 @@ What is what:
 | null | – | everything |
 
 A float in an integer column is a number: JSON and data frames write 3 as 3.0. An integer too large for a float is
-counted with the infinities.
+counted with the infinities. NaN is missing in every kind: data frames write it for a word that is not there.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Self
 
@@ -98,6 +98,9 @@ class Values:
         missing = cells.count(None) if _NONE in types else 0
         if kind in NUMERIC:
             return cls._of_numbers(kind, cells, types, missing)
+        if float in types and (nans := sum(map(_is_nan, cells))):
+            found = cls.of(kind, [cell for cell in cells if not _is_nan(cell)], dimension)
+            return replace(found, count=len(cells), nans=nans)
         if kind in WORDY:
             return cls._of_words(kind, cells, types, missing)
         if kind is Kind.TEXT:
@@ -228,6 +231,10 @@ def _odd(cells: Sequence[object], taken: set[type] | frozenset[type], types: set
     if not types - taken - {_NONE}:
         return {}
     return {kind.__name__: rows for kind, rows in Counter(map(type, cells)).items() if kind not in {*taken, _NONE}}
+
+
+def _is_nan(cell: object) -> bool:
+    return type(cell) is float and cell != cell  # noqa: PLR0124
 
 
 def _as_float(number: object) -> float | None:
