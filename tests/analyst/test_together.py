@@ -30,3 +30,15 @@ def test_what_changes_together_is_evidence() -> None:
 
 def test_rows_that_repeat_each_other_are_less_evidence_together_as_well() -> None:
     assert 0 < evidence(5) < evidence(1) / 2
+
+
+def test_a_broken_vector_in_the_baseline_is_no_evidence_against_the_others() -> None:
+    drawn = np.random.default_rng(5).normal(size=(2000, 4)).tolist()
+    reference = build([(("in.e",), ([[1e308, -1e308, 0.0, 0.0], *drawn],))], name="a", source="a test", made_at_ns=1)
+    together = Together(reference, DetectionSettings())
+    for window in range(10):
+        rows_of_now = np.random.default_rng([6, window]).normal(size=(100, 4)).tolist()
+        together.observe(window, {"in.e": rows_of_now}, 100)
+
+    assert together.alarms == []
+    assert together.evidence()["in.e"] < 3

@@ -42,7 +42,7 @@ def test_a_column_that_is_not_given_is_missing() -> None:
 
 
 def test_vectors_of_another_length_or_content_are_left_out() -> None:
-    cells = [[1, 2.5], [1], None, [1.0, nan], [1.0, inf], ["a", 1.0], "ab", [3, 4]]
+    cells = [[1, 2.5], [1], None, [1.0, nan], [1.0, inf], [1e200, 0.0], ["a", 1.0], "ab", [3, 4]]
 
     assert vectors(cells, 2).tolist() == [[1, 2.5], [3, 4]]
 

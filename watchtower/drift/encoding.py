@@ -15,6 +15,7 @@ from watchtower.drift.bins import Bins
 from watchtower.drift.evidence import Floats
 from watchtower.drift.values import WORDY
 
+_LARGEST: Final = 1e100
 _WORDS: Final = {True: "true", False: "false"}
 
 
@@ -39,10 +40,10 @@ class Encoding:
 
 
 def vectors(cells: Sequence[object], dimension: int) -> Floats:
-    """Those that are as long as they should be and hold numbers only, one a row."""
+    """Those that are as long as they should be and hold numbers whose squares are some, one a row."""
     fit = [cell for cell in cells if isinstance(cell, list) and len(cell) == dimension]
     matrix = np.array([_numbers(cell) for cell in fit]).reshape(len(fit), dimension)
-    found: Floats = matrix[np.isfinite(matrix).all(axis=1)]
+    found: Floats = matrix[(np.abs(matrix) < _LARGEST).all(axis=1)]
     return found
 
 
