@@ -1,6 +1,8 @@
 """A service that is another one at night: its hours get references of their own, once two weeks have shown them."""
 
+import gc
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from watchtower.analyst.watching import Watch
 from watchtower.drift.baseline import Baseline, build
+from watchtower.drift.reference import Reference
 from watchtower.drift.seasonal import Choice, Seasons
 from watchtower.drift.settings import DriftSettings
 from watchtower.drift.windows import HOUR_NS
@@ -66,6 +69,25 @@ def test_against_its_own_hour_a_night_is_no_drift() -> None:
     again.finish()
 
     assert again.alarms == []
+
+
+def references() -> int:
+    """A week of them, of 200 columns, would take 2 GB."""
+    gc.collect()
+    return sum(isinstance(one, Reference) for one in gc.get_objects())
+
+
+def test_hours_that_are_over_are_not_kept_compiled() -> None:
+    before = references()
+    watch = watching(0)
+    baseline = _baseline(watch)
+    seasons = Seasons()
+    for hour in range(168):
+        seasons.update(MONDAY_NS + hour * HOUR_NS, 5000, baseline.counts())
+    watch.adopt(replace(baseline, seasons=seasons), "b 2")
+    feed(watch, 0, 24)
+
+    assert references() - before <= 5
 
 
 def test_what_columns_do_together_at_night_is_no_drift() -> None:

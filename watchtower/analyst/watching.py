@@ -25,6 +25,8 @@ VERSION: Final = 1
 # Of the promise on false alarms: what the columns' own detectors have, and what is left for those of several together.
 _SHARE_OF_COLUMNS: Final = 0.8
 _REMEMBERED: Final = 50
+# Of the hours' references, compiled: one of 30 columns has some 2 MB, and windows come by the hour.
+_REFERENCES_KEPT: Final = 4
 
 Keep = Callable[[Mapping[str, Any]], None]
 
@@ -221,6 +223,8 @@ class Watch:
         baseline = self._held_against()
         hour = _hour(baseline, start_ns)
         if hour not in self._references:
+            while len(self._references) >= _REFERENCES_KEPT:
+                del self._references[next(iter(self._references))]
             self._references[hour] = _compiled(baseline, start_ns, self._detection)
         return self._references[hour]
 
