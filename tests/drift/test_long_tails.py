@@ -57,6 +57,11 @@ def test_an_unchanged_tail_raises_no_alarm(name: str) -> None:
     assert watched(reference(TAILS[name]), TAILS[name]) == ([], 0)
 
 
+@pytest.mark.parametrize("rows", [10, 40, 90])
+def test_an_unchanged_tail_of_which_few_rows_are_known_raises_no_alarm(rows: int) -> None:
+    assert watched(reference(TAILS["20,000 by 1/k"], rows), TAILS["20,000 by 1/k"]) == ([], 0)
+
+
 def test_an_unchanged_tail_of_which_more_was_read_than_is_kept_raises_no_alarm() -> None:
     draw = of_shares(1 / np.arange(1, 100_001))
 

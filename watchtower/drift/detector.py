@@ -59,10 +59,11 @@ class Column:
     labels: tuple[str, ...]
     roles: tuple[Role, ...]
     is_ordered: bool
+    seen: float | None = None  # rows, where those that an estimate has added to a bin are missing in no other
 
     @property
     def rows(self) -> float:
-        return float(self.counts.sum())
+        return float(self.counts.sum()) if self.seen is None else self.seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -81,7 +81,8 @@ def column(name: str, bins: Bins, counts: Counts) -> Column:
     if bins.kind in WORDY:
         other = len(bins.words)
         unseen = max(expected[other + 1], bins.unseen * expected.sum())
-        # The words of one row are mostly among the others, which give their share to those that are still to come.
+        # The words of one row are mostly among the others, which give their share to those that are still to come. Where
+        # they have bins, the shares sum to more than one: which of them will not come again, nobody knows.
         expected[other] = max(expected[other] - (unseen - expected[other + 1]), 0.0)
         expected[other + 1] = unseen if bins.is_closed else 0.0
         # Which words have a bin was chosen by the rows that are counted here, so the others will be more than they were.
@@ -89,4 +90,5 @@ def column(name: str, bins: Bins, counts: Counts) -> Column:
     else:
         values = len(bins.labels) - 2
         roles = [Role.VALUE if bins.is_numeric else Role.PRESENT] * values
-    return Column(name, expected, bins.labels, (*roles, Role.UNSEEN, Role.MISSING), bins.is_numeric)
+    roles += [Role.UNSEEN, Role.MISSING]
+    return Column(name, expected, bins.labels, tuple(roles), bins.is_numeric, float(counts.sum()))
