@@ -191,6 +191,7 @@ class Watch:
             self.windows_judged += 1
             before = {alarm.column: alarm for alarm in self.alarms}
             events = self._bet(window)
+            window.held.forget()
             for finding in self.found:
                 if finding.is_violation:
                     self.violations[finding.fault] = self.violations.get(finding.fault, 0) + 1

@@ -1,0 +1,47 @@
+"""A window's rows as they were: enough of them to bet on, and not without measure."""
+
+from watchtower.analyst.watching import Watch
+from watchtower.analyst.window_rows import NUMBERS_KEPT, ROWS_KEPT, WindowRows
+from watchtower.drift.baseline import build
+from watchtower.drift.profiles import Profiles
+from watchtower.drift.settings import DriftSettings
+from watchtower.drift.windows import MINUTE_NS
+
+NAME = "out.embedding"
+
+
+def filled(length: int, rows: WindowRows | None = None) -> WindowRows:
+    found = rows or WindowRows(Profiles())
+    for _ in range(20):
+        found.update((NAME,), ([[0.5] * length] * 100,), frozenset((NAME,)))
+    return found
+
+
+def test_of_short_vectors_as_many_rows_are_kept_as_are_looked_at() -> None:
+    assert filled(8).count == ROWS_KEPT
+
+
+def test_of_long_vectors_fewer_rows_are_kept() -> None:
+    rows = filled(4096)
+
+    assert 50 < rows.count < 2 * NUMBERS_KEPT / 4096
+    assert len(rows.kept[NAME]) == rows.count
+
+
+def test_what_was_restored_is_not_kept_twice() -> None:
+    rows = filled(4096)
+    again = WindowRows(Profiles(), rows.kept)
+
+    assert filled(4096, again).count == rows.count
+
+
+def test_what_was_bet_on_is_not_written_again() -> None:
+    vectors = [[float(number % 7), 1.0, float(number % 5)] for number in range(2000)]
+    watch = Watch(DriftSettings(lateness=0.0), lambda _: None)
+    watch.adopt(build([((NAME,), (vectors,))], name="a", source="a test", made_at_ns=1), "a 1")
+    for minute in range(2):
+        watch.take(minute * MINUTE_NS, (NAME,), (vectors[:50],))
+        watch.judge()
+
+    assert watch.last is not None
+    assert (watch.last.start_ns, watch.last.held.kept) == (0, {})
