@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -132,6 +133,40 @@ def test_the_history_survives_a_restart() -> None:
     restored.restore_seasons(state or b"")
 
     assert restored.seasons_state() == state
+
+
+def two(*ignored: str) -> Watch:
+    chance = np.random.default_rng(7)
+    columns = (chance.normal(0, 1, 2000), chance.normal(0, 1, 2000))
+    watch = Watch(DriftSettings(window=3600.0, ignore=ignored), lambda _: None)
+    watch.adopt(build([((*NAMES, "in.other"), columns)], name="b", source="test", made_at_ns=0), "b 1")
+    return watch
+
+
+def history(watch: Watch) -> int:
+    """Rows by hour that a restart has brought back."""
+    _, kept = msgspec.msgpack.decode(watch.seasons_state() or b"")
+    return int(Seasons.restore(kept).rows.sum())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rows"),
+    [
+        ((), ("in.other",), 10 * ROWS),
+        (("in.other",), (), 0),  # of it nothing was counted
+        ((), (), 10 * ROWS),
+    ],
+)
+def test_the_history_survives_that_a_column_is_ignored(
+    before: tuple[str, ...], after: tuple[str, ...], rows: int
+) -> None:
+    watch, restored = two(*before), two(*after)
+    for hour in range(10):
+        watch.take(MONDAY_NS + hour * HOUR_NS, (*NAMES, "in.other"), ([0.5] * ROWS, [0.1] * ROWS))
+    watch.finish()
+    restored.restore_seasons(watch.seasons_state() or b"")
+
+    assert history(restored) == rows
 
 
 def test_rows_that_are_open_when_a_baseline_is_set_are_judged_against_the_one_before() -> None:

@@ -113,14 +113,21 @@ class Watch:
     def seasons_state(self) -> bytes | None:
         """Apart from `state`, for it is large and changes once an hour; with the baseline whose bins it counts in."""
         self.seasons_changed = False
-        if self.baseline is None or self._seasons is None:
+        if self._whole is None or self._seasons is None:
             return None
-        return msgspec.msgpack.encode((self.baseline.version, self._seasons.state()))
+        return msgspec.msgpack.encode((self._whole.version, self._seasons.state()))
 
     def restore_seasons(self, state: bytes) -> None:
+        """Weeks of history outlive that a column is ignored; one that is watched again has none, and all begin anew."""
         version, kept = msgspec.msgpack.decode(state)
-        if self.baseline is not None and self._seasons is not None and version == self.baseline.version:
-            self._seasons = Seasons.restore(kept)
+        if self._whole is None or self._seasons is None or version != self._whole.version:
+            return
+        restored = Seasons.restore(kept)
+        baseline = self._held_against()
+        if baseline.bins.keys() <= restored.counts.keys():
+            flat = baseline.flat_bins()
+            restored.counts = {name: table for name, table in restored.counts.items() if name in flat}
+            self._seasons = restored
 
     @property
     def late_rows(self) -> int:
