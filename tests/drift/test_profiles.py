@@ -1,6 +1,7 @@
 import pytest
 from drift_columns import KINDS, baseline, part, rows
 
+from watchtower.drift.profile import Profile
 from watchtower.drift.profiles import Profiles, key
 from watchtower.table import Kind, Side
 
@@ -70,16 +71,33 @@ def test_the_baselines_columns_are_never_left_out() -> None:
     assert profiles.left_out == 1
 
 
-def test_a_column_that_another_window_has_is_taken_over_and_one_of_another_kind_is_left_out() -> None:
-    mine, theirs = Profiles(), Profiles()
-    mine.update(("in.a",), ([1],))
-    theirs.update(("in.a", "in.b"), (["x"], [2.0]))
-    mine.merge(theirs)
+def joined(*cells: list[object]) -> Profile:
+    """Windows of a column that no baseline says the kind of."""
+    profiles = Profiles()
+    for each in cells:
+        window = Profiles()
+        window.update(("in.a",), (each,))
+        profiles.merge(window)
+    assert profiles.left_out == 0
+    return profiles.columns["in.a"]
 
-    assert ({name: profile.count for name, profile in mine.columns.items()}, mine.left_out) == (
-        {"in.a": 1, "in.b": 1},
-        1,
-    )
+
+def test_a_column_that_another_window_has_is_taken_over() -> None:
+    assert joined([2.0]).count == 1
+
+
+def test_values_of_another_kind_in_another_window_are_odd() -> None:
+    assert joined([1, None], ["x", "x", None]).types == {"integer": 1, "category": 2, "null": 2}
+
+
+def test_whole_numbers_in_one_window_and_others_in_the_next_are_numbers() -> None:
+    profile = joined([1, 2], [0.5], [3])
+
+    assert (profile.types, profile.moments.mean) == ({"number": 4}, 1.625)
+
+
+def test_a_column_that_was_missing_at_first_is_what_it_is_later() -> None:
+    assert joined([None, None], [1.5], [None]).types == {"number": 1, "null": 3}
 
 
 def test_no_columns_are_no_rows() -> None:

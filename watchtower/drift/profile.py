@@ -24,6 +24,7 @@ from watchtower.drift.values import NUMERIC, PARTS, WORDY, Values
 from watchtower.table import Kind
 
 VERSION: Final = 1
+_PLAIN_NUMBERS: Final = {Kind.INTEGER, Kind.NUMBER}
 
 
 class ProfileState(msgspec.Struct, array_like=True):
@@ -105,8 +106,13 @@ class Profile:
             self._update_parts(values.described())
 
     def merge(self, other: "Profile") -> None:
-        if other.kind is not self.kind or _mark(other.bins) != _mark(self.bins):
+        if _mark(other.bins) != _mark(self.bins):
             raise ValueError("profiles are joined only where they were counted in the same bins")
+        if {self.kind, other.kind} == _PLAIN_NUMBERS:
+            self.kind = Kind.NUMBER
+        elif other.kind is not self.kind:
+            self._merge_as_unlike(other)
+            return
         if self.kind is Kind.VECTOR and self._differs_in_length(other):
             self._merge_as_unfit(other)
             return
@@ -209,6 +215,12 @@ class Profile:
     def _differs_in_length(self, other: "Profile") -> bool:
         mine, theirs = self.vectors, other.vectors
         return bool(mine.count and theirs.count) and mine.dimension != theirs.dimension
+
+    def _merge_as_unlike(self, other: "Profile") -> None:
+        """Without a baseline a window takes the kind of its first rows; the other's values are odd here."""
+        self._merge_counts(other)
+        if other.present:
+            _add(self.odd, {other.kind.value: other.present})
 
     def _merge_as_unfit(self, other: "Profile") -> None:
         """Without a baseline a window takes the length that it saw first; the other's vectors are odd here."""

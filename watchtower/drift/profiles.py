@@ -67,13 +67,16 @@ class Profiles:
         self._left_out.merge(other._left_out)  # noqa: SLF001  its own kind
         for name, theirs in other.columns.items():
             mine = self.columns.get(name)
-            if mine is None and self._has_room(name):
-                mine = self.columns[name] = Profile(theirs.kind, theirs.bins, self._capacity)
-            if mine is None or mine.kind is not theirs.kind:
+            if mine is None and not self._has_room(name):
                 self._leave_out(name)
                 self.left_out_cells += theirs.count
-            else:
-                mine.merge(theirs)
+                continue
+            if mine is None or mine.kind is Kind.NULL:  # of no value nobody knows the kind
+                joined = self.columns[name] = Profile(theirs.kind, theirs.bins, self._capacity)
+                if mine is not None:
+                    joined.merge(mine)
+                mine = joined
+            mine.merge(theirs)
 
     def only(self, names: Collection[str]) -> "Profiles":
         """The same rows with these columns; the others are not among those that were left out."""
