@@ -55,6 +55,18 @@ def test_a_file_becomes_the_baseline_in_force(tmp_path: Path, train: Path, capsy
     assert capsys.readouterr().out.startswith("churn: baseline default, version 1, of 50 rows: in force\n")
 
 
+def test_an_endpoint_that_is_not_there_gets_none(
+    tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen(tmp_path, in_age="integer", in_plan="category", in_prediction="integer")
+    status = run(tmp_path, "build", str(train), "--endpoint", "chrun")
+    with State(tmp_path, Access.READ) as state:
+        kept = state.baselines.list()
+
+    assert (status, kept) == (2, [])
+    assert "--endpoint: expected one of churn" in capsys.readouterr().err
+
+
 def test_a_name_that_is_built_again_has_a_new_version(
     tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

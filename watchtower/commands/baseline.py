@@ -138,6 +138,8 @@ def _build(args: argparse.Namespace, config: Config | None) -> int:
         raise ConfigError([f"{source}: no rows"])
     with found.opened(args.data_dir, Access.WRITE) as state:
         endpoint = endpoint or _only_endpoint(state)
+        if config is None:
+            _refuse_unknown(state, endpoint)
         # Rows of late are the traffic: a column that they lack went away before.
         if args.source and not args.anyway and not args.no_set:
             _refuse_others(state, endpoint, made, drift.ignore)
@@ -206,9 +208,19 @@ def _configured(endpoints: Sequence[EndpointConfig], name: str | None) -> Endpoi
     return chosen[0]
 
 
+def _analysed(state: State) -> set[str]:
+    return {name.removeprefix(key(STATUS, "")) for name in state.documents(key(STATUS, ""))}
+
+
+def _refuse_unknown(state: State, endpoint: str) -> None:
+    """Nobody would take its baseline. Before the first start any name may be the configuration's."""
+    there = _analysed(state)
+    if there and endpoint not in there and not state.baselines.list(endpoint):
+        raise ConfigError([f"--endpoint: expected one of {', '.join(sorted(there))}; of a new one --config knows"])
+
+
 def _only_endpoint(state: State) -> str:
-    names = {one.endpoint for one in state.baselines.list()}
-    names |= {name.removeprefix(key(STATUS, "")) for name in state.documents(key(STATUS, ""))}
+    names = {one.endpoint for one in state.baselines.list()} | _analysed(state)
     if len(names) != 1:
         raise ConfigError([f"--endpoint: expected one of {', '.join(sorted(names)) or 'those of the configuration'}"])
     return names.pop()
