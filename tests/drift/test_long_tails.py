@@ -10,6 +10,7 @@ from watchtower.drift.baseline import Baseline, build
 from watchtower.drift.panel import Alarm, Panel
 from watchtower.drift.quality import Fault, findings
 from watchtower.drift.reference import DetectionSettings, Reference
+from watchtower.table import Kind
 
 WINDOWS, ROWS = 60, 200
 Draw = Callable[[Generator, int], list[str]]
@@ -60,6 +61,20 @@ def test_an_unchanged_tail_raises_no_alarm(name: str) -> None:
 @pytest.mark.parametrize("rows", [10, 40, 90])
 def test_an_unchanged_tail_of_which_few_rows_are_known_raises_no_alarm(rows: int) -> None:
     assert watched(reference(TAILS["20,000 by 1/k"], rows), TAILS["20,000 by 1/k"]) == ([], 0)
+
+
+def test_an_unchanged_tail_of_long_words_raises_no_alarm() -> None:
+    tail = of_shares(1 / np.arange(1, 8001))
+
+    def agents(generator: Generator, rows: int) -> list[str]:
+        return [f"{'Mozilla/5.0 (X11; Linux x86_64) ' * 4} {word}" for word in tail(generator, rows)]
+
+    generator = np.random.default_rng(7)
+    batches = [(("in.word",), (agents(generator, 5000),)) for _ in range(10)]
+    made = build(batches, name="a", source="a test", made_at_ns=1, kinds={"in.word": Kind.CATEGORY})
+
+    assert watched(made, agents) == ([], 0)
+    assert len(made.bins["in.word"].words) == 200
 
 
 def test_an_unchanged_tail_of_which_more_was_read_than_is_kept_raises_no_alarm() -> None:

@@ -137,7 +137,14 @@ def test_a_long_word_and_a_lone_surrogate_are_kept_in_a_form_that_can_be_written
     words = Words()
     words.update({"x" * 500: 1, "\ud800": 2})
 
-    assert words.counts == {"x" * (LONGEST - 1) + "…": 1, "?": 2}
+    assert words.counts == {"x" * (LONGEST - 9) + "…" + "52d7adc8": 1, "?": 2}
+
+
+def test_long_words_are_told_apart_by_more_than_their_beginning() -> None:
+    words = Words()
+    words.update({"x" * 500: 1, "x" * 501: 1})
+
+    assert (len(words.counts), {len(word) for word in words.counts}) == (2, {LONGEST})
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.integers(0, 30))

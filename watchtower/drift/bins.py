@@ -30,6 +30,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from watchtower.drift.profile_words import shortened
 from watchtower.drift.values import WORDY, Values
 from watchtower.table import Kind
 
@@ -65,7 +66,12 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @classmethod
     def of_words(cls, kind: Kind, tally: Mapping[str, int], most: int = MAX_WORDS) -> "Bins":
-        """From the reference's words and their rows."""
+        """From the reference's words and their rows; a word is as long as one that is kept."""
+        kept: dict[str, int] = {}
+        for word, rows in tally.items():
+            shown = shortened(word)
+            kept[shown] = kept.get(shown, 0) + rows
+        tally = kept
         ordered = sorted(tally, key=lambda word: (-tally[word], word))
         rest = ordered[most:]
         return cls(
@@ -134,11 +140,10 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def without_bin(self, words: Mapping[str, int]) -> dict[str, int]:
         """The words that are counted as `other` or `new`."""
         own = len(self.words)
-        slots = self._slots
-        return {word: rows for word, rows in words.items() if slots.get(word, own) >= own}
+        return {word: rows for word, rows in words.items() if self._slot(word, own) >= own}
 
     def is_new(self, word: str) -> bool:
-        return self.is_closed and word not in self._slots
+        return self.is_closed and self._slot(word, -1) < 0
 
     @property
     def is_numeric(self) -> bool:
@@ -157,10 +162,14 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return ends[1:] - ends[:-1]
 
     def _count_words(self, words: Mapping[str, int], found: Counts) -> None:
-        slots = self._slots
         unknown = len(self.words) + (1 if self.is_closed else 0)
         for word, rows in words.items():
-            found[slots.get(word, unknown)] += rows
+            found[self._slot(word, unknown)] += rows
+
+    def _slot(self, word: str, unknown: int) -> int:
+        slots = self._slots
+        slot = slots.get(word)
+        return slots.get(shortened(word), unknown) if slot is None else slot
 
     def _value_labels(self) -> tuple[str, ...]:
         if self.kind in WORDY:

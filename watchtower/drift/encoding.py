@@ -13,6 +13,7 @@ import numpy as np
 
 from watchtower.drift.bins import Bins
 from watchtower.drift.evidence import Floats
+from watchtower.drift.profile_words import shortened
 from watchtower.drift.values import WORDY
 
 _LARGEST: Final = 1e100
@@ -71,7 +72,12 @@ def _number(cell: object) -> float:
 
 def _placed(cells: Sequence[object], places: Mapping[str, float]) -> list[float]:
     new = max(places.values(), default=0.0) + 1
-    return [nan if _is_missing(cell) else places.get(_word(cell), new) for cell in cells]
+    return [nan if _is_missing(cell) else _place(_word(cell), places, new) for cell in cells]
+
+
+def _place(word: str, places: Mapping[str, float], new: float) -> float:
+    place = places.get(word)
+    return places.get(shortened(word), new) if place is None else place
 
 
 def _is_missing(cell: object) -> bool:

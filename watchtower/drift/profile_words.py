@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Mapping
 from typing import Final
 
@@ -23,7 +24,7 @@ class Words(msgspec.Struct, array_like=True):
     def update(self, words: Mapping[str, int]) -> None:
         counts = self.counts
         for word, rows in words.items():
-            shown = cleaned(word)
+            shown = shortened(word)
             counts[shown] = counts.get(shown, 0) + rows
             self.total += rows
         self._trim()
@@ -51,6 +52,14 @@ class Words(msgspec.Struct, array_like=True):
         taken = sorted(self.counts.values(), reverse=True)[self.capacity]
         self.counts = {word: rows - taken for word, rows in self.counts.items() if rows > taken}
         self.short += taken
+
+
+def shortened(word: str) -> str:
+    """As it is kept: a long one still told from others with the same beginning."""
+    if len(word) <= LONGEST:
+        return cleaned(word)
+    digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return cleaned(word, LONGEST - len(digest)) + digest
 
 
 def cleaned(word: str, longest: int = LONGEST) -> str:
