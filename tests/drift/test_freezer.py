@@ -1,7 +1,8 @@
+import pytest
 from drift_columns import KINDS, part, rows
 
 from watchtower.drift.baseline import build
-from watchtower.drift.freezer import Freezer
+from watchtower.drift.freezer import MOST_BYTES, Freezer
 
 
 def test_the_first_rows_are_frozen_and_no_further_ones() -> None:
@@ -54,3 +55,14 @@ def test_long_vectors_fill_it_before_its_rows_do() -> None:
         taken += freezer.add(("in.embedding",), ([[0.5] * 4096] * 100,))
 
     assert taken == 1000
+
+
+@pytest.mark.slow
+def test_numbers_without_end_fill_it_before_its_rows_do() -> None:
+    freezer = Freezer(1_000_000)
+    names = tuple(f"in.{number}" for number in range(100))
+    while not freezer.is_full:
+        freezer.add(names, [(0.5,) * 10_000] * len(names))
+
+    assert freezer.progress == 0.04
+    assert len(freezer.state()) < 1.2 * MOST_BYTES

@@ -2,7 +2,7 @@
 
 Nothing is watched until then, which `progress` says. The rows are those of one endpoint in the order of the journal;
 whoever starts this beside a model that already misbehaves freezes the misbehaviour, so a source is better where there is one.
-Long texts and vectors fill it before its rows do.
+Long texts, vectors, and a hundred thousand rows and more fill it before its rows do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from watchtower.table import Kind
 VERSION: Final = 2
 # What waits in memory, and is written with every commit until it is full: 500 prompts of 64 KiB are a reference, too.
 MOST_BYTES: Final = 32 * 1024 * 1024
-_NUMBER: Final = 9  # bytes of a vector's number as it is written; in memory it has some thirty
+_NUMBER: Final = 9  # bytes of a number as it is written; in memory it has some thirty
 
 
 class Freezer:
@@ -82,7 +82,9 @@ class Freezer:
 def _size(cell: object) -> int:
     if type(cell) is str:
         return len(cell)
-    return _NUMBER * len(cell) if type(cell) is list else 0
+    if type(cell) is list:
+        return _NUMBER * len(cell)
+    return 0 if cell is None else _NUMBER
 
 
 _State = tuple[int, int, int, dict[str, list[object]], int]

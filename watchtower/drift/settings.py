@@ -13,7 +13,7 @@ Season = Literal["auto", "off"]
 class LiveSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A baseline that is frozen from the traffic itself."""
 
-    rows: Count = 5000  # the first so many; the more, the smaller the change that can be told from chance
+    rows: Count = 5000  # the first so many, up to 32 MB; the more, the smaller the change that can be told from chance
 
 
 class BaselineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
