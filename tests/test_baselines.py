@@ -162,6 +162,16 @@ def test_a_country_called_na_is_there(tmp_path: Path) -> None:
     assert cells(tmp_path / "train.csv") == {"in.country": ["NA", "DE"]}
 
 
+@pytest.mark.parametrize(("name", "between"), [("train.csv", ","), ("train.tsv", "\t")])
+def test_a_text_of_many_lines_is_one_cell_wherever_the_file_is_cut(name: str, between: str, tmp_path: Path) -> None:
+    text = f"one\n{between}\n" + "x\n" * 50
+    (tmp_path / name).write_text(f"prompt{between}n\n" + "".join(f'"{text}"{between}{n}\n' for n in range(20_000)))
+    found = cells(tmp_path / name)
+
+    assert set(found["in.prompt"]) == {text}
+    assert found["in.n"] == list(range(20_000))
+
+
 def test_a_url_is_read_by_arrow_or_by_fsspec(tmp_path: Path) -> None:
     pytest.importorskip("fsspec")
     write_parquet(tmp_path / "train.parquet")

@@ -190,7 +190,7 @@ def _csv(stream: Any, form: str, **converting: Any) -> Any:
     return pyarrow.csv.open_csv(
         stream,
         read_options=pyarrow.csv.ReadOptions(use_threads=False),  # with threads, an error would not say its row
-        parse_options=pyarrow.csv.ParseOptions(delimiter="\t" if form == "tsv" else ","),
+        parse_options=pyarrow.csv.ParseOptions(delimiter="\t" if form == "tsv" else ",", newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(**converting),
     )
 
