@@ -1,5 +1,7 @@
 """What no single column shows: found, told, cleared; and unchanged rows left in peace."""
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -118,6 +120,17 @@ def test_a_restart_changes_nothing() -> None:
 
         assert both[0] == both[1]
         assert first.state() == second.state()
+
+
+def test_the_state_is_taken_where_a_processor_rounds_the_same_sample_otherwise() -> None:
+    reference = JointReference.of_vectors("title", embeddings(2000, 0.0, 98))
+    rounded = replace(reference, held_out=np.nextafter(reference.held_out, np.inf))
+    first, second = embedding(), JointDetector("title", rounded, SETTINGS)
+    for now in range(10):
+        first.observe(now, embeddings(100, 0.5, now))
+    second.restore(first.state())
+
+    assert second.evidence == first.evidence > 0
 
 
 def test_the_state_against_another_reference_is_refused() -> None:

@@ -22,6 +22,7 @@ class JointReference:
     learned: Floats  # features of the first half, standardised
     held_out: Floats  # and of the second
     discriminant: Floats  # the inverse of their covariance, with a ridge
+    mark: int  # of the sample: the last digits of what is made of it differ from one processor to the next
 
     @classmethod
     def of_columns(cls, names: tuple[str, ...], sample: Floats, seed: int = 0) -> Self:
@@ -43,14 +44,11 @@ class JointReference:
         learned = (features - centre) / scale
         size = learned.shape[1]
         covariance = learned.T @ learned / len(learned) + np.eye(size) * (0.1 + size / len(learned))
-        return cls(lift, centre, scale, learned, (lift(second) - centre) / scale, np.linalg.inv(covariance))
+        mark = zlib.crc32(second.tobytes(), zlib.crc32(first.tobytes()))
+        return cls(lift, centre, scale, learned, (lift(second) - centre) / scale, np.linalg.inv(covariance), mark)
 
     def features(self, rows: Floats) -> Floats:
         return np.asarray((self.lift(rows) - self.centre) / self.scale, dtype=np.float64)
-
-    @property
-    def mark(self) -> int:
-        return zlib.crc32(self.held_out.tobytes())
 
 
 def _halves(sample: Floats, seed: int) -> tuple[Floats, Floats]:
