@@ -4,6 +4,7 @@ from drift_columns import KINDS, baseline, part, rows
 
 from watchtower.drift.baseline import Baseline, build, from_profiles, resolution
 from watchtower.drift.seasonal import Choice, Seasons
+from watchtower.drift.windows import HOUR_NS
 from watchtower.table import Kind
 
 
@@ -62,6 +63,17 @@ def test_the_version_is_of_what_was_counted_and_not_of_when() -> None:
     again = build([part(rows(300), 0, 100), part(rows(300), 100, 300)], name="c", source="d", made_at_ns=9)
 
     assert (first.version == again.version, first.version == baseline().version) == (True, False)
+
+
+def test_with_references_by_the_hour_it_is_another_version() -> None:
+    plain, seasons = baseline(), Seasons()
+    for hour in range(2 * 168):
+        busy = 1000 if hour % 24 < 12 else 2000
+        seasons.update(hour * HOUR_NS, 3000, {"in.member": np.array([busy, 3000 - busy, 0, 0, 0, 0])})
+    found, choice = plain.with_seasons(seasons)
+
+    assert choice is Choice.SEASONAL
+    assert found.version == Baseline.from_bytes(found.to_bytes()).version != plain.version
 
 
 def test_a_later_version_of_the_format_is_refused() -> None:

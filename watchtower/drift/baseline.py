@@ -90,7 +90,7 @@ class Baseline:
     def with_seasons(self, seasons: Seasons) -> tuple["Baseline", Choice]:
         """With references by the hour, if the history carries them, and why not otherwise."""
         choice = seasons.choice()
-        return replace(self, seasons=seasons if choice is Choice.SEASONAL else None), choice
+        return _finished(replace(self, seasons=seasons if choice is Choice.SEASONAL else None)), choice
 
     def differences(self, live: Mapping[str, Kind]) -> list[str]:
         """Why these columns cannot be compared with the baseline's; nothing when they can."""
@@ -263,6 +263,7 @@ def _finished(baseline: Baseline) -> Baseline:
     told = (
         {name: bins.mark for name, bins in baseline.bins.items()},
         {name: counts.tolist() for name, counts in baseline.counts().items()},
+        baseline.seasons.state() if baseline.seasons else None,
     )
     digest = hashlib.blake2b(msgspec.msgpack.encode(told, order="deterministic"), digest_size=6)
     return replace(baseline, version=digest.hexdigest())
