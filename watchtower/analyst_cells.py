@@ -25,6 +25,7 @@ class AnalystCells:
         self._lock = Lock()
         self._endpoints: list[EndpointAnalysis] = []
         self._told: dict[tuple[Metric, _Label], float] = {}
+        self._watched: dict[str, frozenset[str]] = {}  # columns by endpoint, as they were last shown
         self._lag = cells.gauge(catalogue.ANALYST_LAG)
         self._store_bytes = cells.gauge(catalogue.STORE_BYTES)
         self._store_failures = cells.counters(catalogue.STORE_FAILURES)
@@ -91,7 +92,11 @@ class AnalystCells:
             return
         self._cells.gauge(catalogue.DRIFT_EVIDENCE_THRESHOLD, name).set(watch.panel.threshold)
         alarmed = {alarm.column for alarm in watch.alarms}
-        for column, evidence in watch.evidence().items():
+        found = watch.evidence()
+        # Of a column that another baseline does not have, the last alarm would stand for ever.
+        gone = dict.fromkeys(self._watched.get(name, frozenset()) - found.keys(), 0.0)
+        self._watched[name] = frozenset(found)
+        for column, evidence in (gone | found).items():
             self._cells.gauge(catalogue.DRIFT_EVIDENCE, name, column).set(evidence)
             self._cells.gauge(catalogue.DRIFT_ALARM, name, column).set(column in alarmed)
         for column, effects in watch.effects.items():

@@ -13,6 +13,7 @@ from watchtower.analyst_assembly import assembled
 from watchtower.analyst_cells import AnalystCells
 from watchtower.clock import SECOND
 from watchtower.drift.baseline import build
+from watchtower.metrics import catalogue
 from watchtower.metrics.cells import Cells
 from watchtower.store.state import State
 
@@ -67,6 +68,26 @@ def test_what_is_set_while_the_first_rows_become_one_stays_in_force(tmp_path: Pa
 
     assert in_force(stage) == ["mine 1"]
     assert shown(stage) == ("mine 1", "mine 1", 2000)
+
+
+def test_the_alarm_of_a_column_that_another_baseline_has_not_is_over_in_the_metrics(tmp_path: Path) -> None:
+    stage = watched(tmp_path)
+    plain = [
+        primary(n, {"instances": [{"plan": "new"}] * 50}, {"predictions": [0.5] * 50}, 300 + n) for n in range(600)
+    ]
+    stage.clock.advance(1000)
+    stage.record(plain)
+    with stage.started() as analyst:
+        while analyst.step():
+            pass
+        analyst.commit()
+        before = stage.totals().by(catalogue.DRIFT_ALARM, "column")
+        set_mine(stage)
+        analyst.commit()
+        analyst.commit()
+
+    assert before["in.plan"] == 1
+    assert stage.totals().value(catalogue.DRIFT_ALARM) == 0
 
 
 def test_one_that_was_frozen_is_registered_once_over_restarts(tmp_path: Path) -> None:
