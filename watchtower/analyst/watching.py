@@ -49,7 +49,7 @@ class Watch:
         self.cleared: deque[tuple[Alarm, AllClear]] = deque(maxlen=_REMEMBERED)
         self._seasons: Seasons | None = None
         self.seasons_changed = False
-        self._windows = self._fresh_windows()
+        self._windows = self._fresh_windows(self._base_ns)
 
     def adopt(self, baseline: Baseline, label: str) -> None:
         """Hold everything from here on against it. What was summed against another says nothing of this one.
@@ -71,7 +71,7 @@ class Watch:
         self.last, self.effects, self.found = None, {}, []
         self._seasons = Seasons() if self._is_seasonal and baseline.seasons is None else None
         late = self._windows.late
-        self._windows = self._fresh_windows()
+        self._windows = self._fresh_windows(self._base_ns)
         self._windows.late = late
 
     def take(self, at_ns: int, names: Sequence[str], columns: Sequence[Sequence[object]]) -> None:
@@ -145,7 +145,7 @@ class Watch:
         return self.panel.evidence() | self.together.evidence()
 
     def state(self) -> bytes:
-        if self.baseline is None:
+        if self.baseline is None or self._whole is None:
             return b""
         counts = (self.windows_seen, self.windows_judged, self.violations)
         cleared = [(alarm, clear) for alarm, clear in self.cleared]
@@ -153,7 +153,7 @@ class Watch:
         return msgspec.msgpack.encode(
             (
                 VERSION,
-                self.baseline.version,
+                (self._whole.version, self.baseline.version),
                 counts,
                 self.panel.state(),
                 self.together.state(),
@@ -165,25 +165,36 @@ class Watch:
 
     def restore(self, state: bytes) -> None:
         """Of the same baseline; what was summed against another is left behind."""
-        if self.baseline is None or not state:
+        if self.baseline is None or self._whole is None or not state:
             return
-        version, baseline, counts, panel, together, windows, last, cleared = msgspec.msgpack.decode(state)
-        if version != VERSION or baseline != self.baseline.version:
+        version, (whole, watched), counts, panel, together, windows, last, cleared = msgspec.msgpack.decode(state)
+        if version != VERSION or whole != self._whole.version:
+            return
+        base_ns, open_windows = windows
+        if watched != self.baseline.version or base_ns != self._base_ns:
+            self._let_go(base_ns, open_windows, self._whole)
+        else:
+            self._windows.restore(open_windows, lambda held: self._restored_rows(held, self._held_against()))
+        if watched != self.baseline.version:
             return
         self.windows_seen, self.windows_judged, self.violations = counts
         self.panel.restore(panel)
         self.together.restore(together)
-        base_ns, open_windows = windows
-        if base_ns == self._base_ns:  # windows of another length would be closed by nobody
-            self._windows.restore(open_windows, self._restored_rows)
         if last is not None:
             start_ns, length_ns, held = last
-            self._look_at(Window(start_ns, length_ns, self._restored_rows(held)))
+            self._look_at(Window(start_ns, length_ns, self._restored_rows(held, self.baseline)))
         self.cleared = deque((msgspec.convert(pair, tuple[Alarm, AllClear]) for pair in cleared), maxlen=_REMEMBERED)
 
-    def _restored_rows(self, state: bytes) -> WindowRows:
+    def _let_go(self, base_ns: int, state: bytes, whole: Baseline) -> None:
+        """Windows that were open under other settings end here: their rows were read, and are in no others."""
+        windows = self._fresh_windows(base_ns)
+        windows.restore(state, lambda held: self._restored_rows(held, whole))
+        self._windows.late = windows.late
+        for window in windows.rest():
+            self._keep(self._columns(window, effects_of_table(whole.profiles, window.held.profiles), base_ns))
+
+    def _restored_rows(self, state: bytes, baseline: Baseline) -> WindowRows:
         profiles, kept = msgspec.msgpack.decode(state)
-        baseline = self._held_against()
         return WindowRows(Profiles.restore(profiles, baseline.kinds, baseline.bins, self._settings.max_columns), kept)
 
     def _judge_all(self, windows: Sequence[Window[WindowRows]]) -> int:
@@ -215,7 +226,7 @@ class Watch:
             profiles = window.held.profiles
             self._seasons.update(window.start_ns, profiles.rows, profiles.counts())
             self.seasons_changed = True
-        self._keep(self._columns(window, effects))
+        self._keep(self._columns(window, effects, self._base_ns))
 
     def _look_at(self, window: Window[WindowRows]) -> None:
         baseline, profiles = self._held_against(), window.held.profiles
@@ -254,24 +265,22 @@ class Watch:
     def _base_ns(self) -> int:
         return round(self._settings.window * SECOND)
 
-    def _fresh_windows(self) -> Windows[WindowRows]:
-        lengths = tuple(
-            length for length in (HOUR_NS, DAY_NS) if length > self._base_ns and length % self._base_ns == 0
-        )
+    def _fresh_windows(self, base_ns: int) -> Windows[WindowRows]:
+        lengths = tuple(length for length in (HOUR_NS, DAY_NS) if length > base_ns and length % base_ns == 0)
         lateness_ns = round(self._settings.lateness * SECOND)
-        most_open = max(MOST_OPEN, lateness_ns // self._base_ns + 2)
-        return Windows(self._made, lateness_ns, (self._base_ns, *lengths), most_open)
+        most_open = max(MOST_OPEN, lateness_ns // base_ns + 2)
+        return Windows(self._made, lateness_ns, (base_ns, *lengths), most_open)
 
     def _made(self) -> WindowRows:
         return WindowRows(self._held_against().fresh(self._settings.max_columns))
 
-    def _columns(self, window: Window[WindowRows], effects: Mapping[str, Effects]) -> Mapping[str, Any]:
+    def _columns(self, window: Window[WindowRows], effects: Mapping[str, Effects], base_ns: int) -> Mapping[str, Any]:
         """The window as rows of the store."""
         flat: list[tuple[str, Profile]] = list(window.held.profiles.flat())
         evidence = self.evidence()
         alarmed = {alarm.column for alarm in self.alarms}
         # Of an hour or a day, the whole summary: it can be a baseline, and be joined with others. Minutes would fill the disk.
-        is_long = window.length_ns > self._base_ns
+        is_long = window.length_ns > base_ns
         measured = [effects.get(name) for name, _ in flat]
         moments = [profile.moments for _, profile in flat]
         return {
