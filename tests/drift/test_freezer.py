@@ -28,11 +28,21 @@ def test_it_goes_on_after_a_restart() -> None:
     freezer = Freezer(100)
     freezer.add(*part(rows(100), 0, 70))
 
-    restarted = Freezer.restore(freezer.state())
+    restarted = Freezer.restore(freezer.state(), 100)
     restarted.add(*part(rows(100), 70, 100))
     freezer.add(*part(rows(100), 70, 100))
 
     assert restarted.frozen(name="a", made_at_ns=1).version == freezer.frozen(name="a", made_at_ns=1).version
+
+
+@pytest.mark.parametrize(("rows", "taken", "frozen"), [(150, 70, 150), (60, 0, 80)])
+def test_rows_that_are_kept_stay_where_another_number_is_asked_for(rows: int, taken: int, frozen: int) -> None:
+    first = Freezer(100)
+    first.add(("in.x",), ([0.5] * 80,))
+    again = Freezer.restore(first.state(), rows)
+
+    assert again.add(("in.x",), ([1.5] * 100,)) == taken
+    assert (again.is_full, again.frozen(name="a", made_at_ns=1).rows) == (True, frozen)
 
 
 def test_no_columns_are_no_rows() -> None:

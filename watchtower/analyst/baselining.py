@@ -114,9 +114,7 @@ class Baselining:
             raise ValueError(f"a baseline's progress of version {version}, where {VERSION} is known")
         self._followed = tuple(followed) if followed else None
         if self._freezer is not None and freezer is not None:
-            restored = Freezer.restore(freezer)
-            if restored.rows == self._settings.live.rows:
-                self._freezer = restored
+            self._freezer = Freezer.restore(freezer, self._settings.live.rows)
         if fresh is not None:
             self._tried(_FROZEN, lambda: self._register_late(*fresh))
 

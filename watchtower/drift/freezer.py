@@ -17,7 +17,7 @@ from watchtower.drift.reservoir import Reservoir
 from watchtower.drift.values import Column
 from watchtower.table import Kind
 
-VERSION: Final = 2
+VERSION: Final = 3
 # What waits in memory, and is written with every commit until it is full: 500 prompts of 64 KiB are a reference, too.
 MOST_BYTES: Final = 32 * 1024 * 1024
 _NUMBER: Final = 9  # bytes of a number as it is written; in memory it has some thirty
@@ -67,14 +67,15 @@ class Freezer:
         )  # fmt: skip
 
     def state(self) -> bytes:
-        return msgspec.msgpack.encode((VERSION, self.rows, self._kept.seen, self._kept.columns, self._bytes))
+        return msgspec.msgpack.encode((VERSION, self._kept.seen, self._kept.columns, self._bytes))
 
     @classmethod
-    def restore(cls, state: bytes) -> "Freezer":
-        version, rows, seen, columns, size = msgspec.msgpack.decode(state, type=_State)
+    def restore(cls, state: bytes, rows: int) -> "Freezer":
+        """`rows`: as many as are asked for by now; those that are kept are part of them, or all."""
+        version, seen, columns, size = msgspec.msgpack.decode(state, type=_State)
         if version != VERSION:
             raise ValueError(f"a freezer of version {version}, where {VERSION} is known")
-        freezer = cls(rows)
+        freezer = cls(max(rows, seen))
         freezer._kept.seen, freezer._kept.columns, freezer._bytes = seen, columns, size
         return freezer
 
@@ -87,4 +88,4 @@ def _size(cell: object) -> int:
     return 0 if cell is None else _NUMBER
 
 
-_State = tuple[int, int, int, dict[str, list[object]], int]
+_State = tuple[int, int, dict[str, list[object]], int]
