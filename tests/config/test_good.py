@@ -83,7 +83,7 @@ EVERYTHING = Config(
             baseline=BaselineSettings(
                 name="spring", source="s3://bucket/train.parquet", live=LiveSettings(rows=100), seasonal="off"
             ),
-            drift=DriftSettings(kinds={"zip": Kind.CATEGORY}, window=300.0, false_alarms="2 per 1w"),
+            drift=DriftSettings(kinds={"in.zip": Kind.CATEGORY}, window=300.0, false_alarms="2 per 1w"),
             performance=PerformanceSettings(
                 label_period=604800.0, task=Task.REGRESSION, alpha=0.01, segments=("header:user-agent",)
             ),

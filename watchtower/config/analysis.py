@@ -8,13 +8,14 @@ from typing import Final
 from watchtower.compare.settings import CompareSettings
 from watchtower.config.check import HEADER_NAME, Finding
 from watchtower.config.model import Config, EndpointConfig
-from watchtower.drift.settings import BaselineSettings
+from watchtower.drift.settings import BaselineSettings, DriftSettings
 from watchtower.journal.redact import compile_paths
 from watchtower.payload.settings import ColumnSettings, MappingSettings
 from watchtower.units import parse_frequency
 
 HEADER: Final = "header:"  # before the name, where a segment is told by a header
 _MAPPED: Final = "mapped"
+_SIDES: Final = ("in.", "out.")
 _PATHS: Final = "$.name, $.a.b, $.items[*].name, $..name or $['odd name'], or the name of a column"
 
 
@@ -27,6 +28,7 @@ def check_analysis(config: Config) -> Iterator[Finding]:
         for section, names in (("compare", endpoint.compare.segments), ("performance", endpoint.performance.segments)):
             yield from _check_segments(f"{path}.{section}.segments", names, config.capture.headers)
         yield from _check_baseline(f"{path}.baseline", endpoint.baseline)
+        yield from _check_watched(f"{path}.drift", endpoint.drift)
         try:
             parse_frequency(endpoint.drift.false_alarms)
         except ValueError as error:
@@ -100,6 +102,15 @@ def _check_segments(path: str, segments: tuple[str, ...], kept: tuple[str, ...])
         elif header.lower() not in names:
             problem = "expected a header that capture.headers keeps: the analysis knows no other"
             yield Finding(f"{path}[{index}]", problem)
+
+
+def _check_watched(path: str, drift: DriftSettings) -> Iterator[Finding]:
+    """A name without its side is of no column, and what is said of it would never come to pass."""
+    named = [(f"{path}.kinds.{name}", name) for name in drift.kinds]
+    named += [(f"{path}.ignore[{index}]", name) for index, name in enumerate(drift.ignore)]
+    for at, name in named:
+        if not name.startswith(_SIDES):
+            yield Finding(at, f"expected its side before the name of the column: in.{name} or out.{name}")
 
 
 def _check_baseline(path: str, baseline: BaselineSettings) -> Iterator[Finding]:

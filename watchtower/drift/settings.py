@@ -30,8 +30,8 @@ class BaselineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 class DriftSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How windows are cut, and what is called drift."""
 
-    kinds: dict[str, Kind] = {}  # column → kind, where it should not be inferred
-    ignore: tuple[str, ...] = ()  # columns that are not watched
+    kinds: dict[str, Kind] = {}  # column, like in.zip or out.score → kind, where it should not be inferred
+    ignore: tuple[str, ...] = ()  # columns, like in.zip or out.score, that are not watched
     window: Seconds = 60.0  # of event time; evidence is counted window by window
     lateness: SecondsOrZero = 120.0  # how long a window waits for rows that are under way
     tolerance: Share = 0.05  # of a standard deviation: a change by less than this matters to nobody
