@@ -1,6 +1,7 @@
 import pytest
 from drift_columns import KINDS, baseline, part, rows
 
+from watchtower.drift.baseline import build
 from watchtower.drift.profile import Profile
 from watchtower.drift.profiles import Profiles, key
 from watchtower.table import Kind, Side
@@ -98,6 +99,19 @@ def test_whole_numbers_in_one_window_and_others_in_the_next_are_numbers() -> Non
 
 def test_a_column_that_was_missing_at_first_is_what_it_is_later() -> None:
     assert joined([None, None], [1.5], [None]).types == {"number": 1, "null": 3}
+
+
+@pytest.mark.parametrize("sent", [("in.a", "in.a.length"), ("in.a",), ("in.a.length",)])
+def test_a_column_called_like_a_part_of_another_is_counted_in_its_own_bins(sent: tuple[str, ...]) -> None:
+    cells = {"in.a": ["one two three four", "one two three four five"] * 50, "in.a.length": ["x", "y"] * 50}
+    made = build([(tuple(cells), tuple(cells.values()))], name="a", source="a test", made_at_ns=1)
+    window = made.fresh()
+    window.update(sent, [cells[name] for name in sent])
+
+    assert {name: len(counts) for name, counts in window.counts().items()}.items() <= {
+        name: bins.size for name, bins in made.flat_bins().items()
+    }.items()
+    assert made.flat_bins()["in.a.length"].kind is Kind.CATEGORY
 
 
 def test_no_columns_are_no_rows() -> None:

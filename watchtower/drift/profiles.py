@@ -96,10 +96,16 @@ class Profiles:
         return round(self._left_out.estimate)
 
     def flat(self) -> Iterator[tuple[str, Profile]]:
-        """Every profile that has counts of its own, the parts of texts and vectors among them (`in.prompt.length`)."""
+        """Every profile that has counts of its own, the parts of texts and vectors among them (`in.prompt.length`).
+
+        Where one of the baseline's columns is called like a part of another, the name is the column's.
+        """
         for name, profile in self.columns.items():
             yield name, profile
-            yield from ((f"{name}.{part}", of_part) for part, of_part in profile.parts.items())
+            for part, of_part in profile.parts.items():
+                full = f"{name}.{part}"
+                if full not in self._bins:
+                    yield full, of_part
 
     def counts(self) -> dict[str, Counts]:
         """The rows in each slot of the bins, of every profile that has bins. A row without the column lacks it, too."""
