@@ -156,6 +156,14 @@ def test_a_last_line_without_an_end_and_blank_ones_change_nothing(tmp_path: Path
     assert cells(path) == {"in.a": [1, 2]}
 
 
+def test_a_table_that_is_one_line_is_no_json_lines(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"a": 1}\n[' + '{"a": 1},' * 2_500_000)
+
+    with pytest.raises(BaselineError, match="the line 2 is longer than 16 MiB: each should hold one object"):
+        cells(path)
+
+
 def test_a_country_called_na_is_there(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("country\nNA\nDE\n")
 

@@ -30,6 +30,7 @@ from watchtower.table import Side
 BATCH_ROWS: Final = 50_000
 VECTOR_ROWS: Final = 500  # of which each may have thousands of numbers
 BLOCK: Final = 1024 * 1024  # bytes of JSON Lines that are read at once: as many as Arrow's reader takes of CSV
+LONGEST_LINE: Final = 16 * 1024 * 1024  # of JSON Lines: a whole table in one line is no such file
 _PREFIXES: Final = ("in.", "out.")
 _FORMATS: Final = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
@@ -242,6 +243,8 @@ def _blocks(stream: Any) -> Iterator[tuple[int, bytes]]:
         if whole.strip():
             yield line, whole
         line += whole.count(b"\n") + len(end)
+        if len(rest) > LONGEST_LINE:
+            raise pa.ArrowInvalid(f"the line {line} is longer than {LONGEST_LINE >> 20} MiB: each should hold one object")
     if rest.strip():
         yield line, rest
 
