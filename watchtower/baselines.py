@@ -244,7 +244,9 @@ def _blocks(stream: Any) -> Iterator[tuple[int, bytes]]:
             yield line, whole
         line += whole.count(b"\n") + len(end)
         if len(rest) > LONGEST_LINE:
-            raise pa.ArrowInvalid(f"the line {line} is longer than {LONGEST_LINE >> 20} MiB: each should hold one object")
+            raise pa.ArrowInvalid(
+                f"the line {line} is longer than {LONGEST_LINE >> 20} MiB: each should hold one object"
+            )
     if rest.strip():
         yield line, rest
 

@@ -193,6 +193,19 @@ def test_a_column_that_is_ignored_afterwards_is_asked_nothing(tmp_path: Path) ->
     assert "in.age" not in {each["column"] for each in stage.drift()["columns"]}
 
 
+def test_of_the_columns_beside_one_that_is_ignored_every_alarm_stands(tmp_path: Path) -> None:
+    stage = watched(tmp_path)
+    live(stage, minutes(20, first=5, shift=1.0))
+    quiet(stage)
+    before = stage.drift()
+    stage.configure({**ENDPOINT, "drift": {"ignore": ["in.plan"]}})
+    stage.analyse()
+    after = stage.drift()
+
+    assert [each["column"] for each in after["alarms"]] == ["in.age"]
+    assert (after["alarms"][0]["since"], after["windows"]) == (before["alarms"][0]["since"], before["windows"])
+
+
 def test_a_column_that_was_ignored_is_watched_again(tmp_path: Path) -> None:
     stage = watched(tmp_path)
     stage.configure({**ENDPOINT, "drift": {"ignore": ["in.age"]}})

@@ -246,6 +246,26 @@ def test_a_restart_changes_nothing(windows_before: int) -> None:
     assert first.state() == second.state()
 
 
+@pytest.mark.parametrize("columns", [(age(),), (plan(), age())])
+def test_with_other_columns_beside_it_a_column_goes_on(columns: tuple[Column, ...]) -> None:
+    panel = in_alarm()
+    again = Panel(Reference(columns, SETTINGS), SETTINGS)
+    again.restore_common(panel.state())
+
+    assert again.alarms == panel.alarms
+    assert again.evidence()["age"] == panel.evidence()["age"]
+    assert again.evidence().get("plan", 0.0) in {0.0, panel.evidence()["plan"]}
+
+
+def test_a_column_that_came_back_has_no_evidence_yet() -> None:
+    alone, both = Panel(Reference((age(),), SETTINGS), SETTINGS), Panel(REFERENCE, SETTINGS)
+    fed(alone, windows(SHIFTED), range(20))
+    both.restore_common(alone.state())
+
+    assert both.alarms == alone.alarms != ()
+    assert both.evidence() == {**alone.evidence(), "plan": 0.0}
+
+
 def test_the_state_of_another_baseline_is_refused() -> None:
     with pytest.raises(ValueError, match="other columns or bins"):
         Panel(Reference([age()], SETTINGS), SETTINGS).restore(in_alarm().state())

@@ -175,14 +175,15 @@ class Watch:
             self._let_go(base_ns, open_windows, self._whole)
         else:
             self._windows.restore(open_windows, lambda held: self._restored_rows(held, self._held_against()))
-        if watched != self.baseline.version:
-            return
         self.windows_seen, self.windows_judged, self.violations = counts
-        self.panel.restore(panel)
-        self.together.restore(together)
-        if last is not None:
-            start_ns, length_ns, held = last
-            self._look_at(Window(start_ns, length_ns, self._restored_rows(held, self.baseline)))
+        if watched != self.baseline.version:  # what is asked of several columns together is another question now
+            self.panel.restore_common(panel)
+        else:
+            self.panel.restore(panel)
+            self.together.restore(together)
+            if last is not None:
+                start_ns, length_ns, held = last
+                self._look_at(Window(start_ns, length_ns, self._restored_rows(held, self.baseline)))
         self.cleared = deque((msgspec.convert(pair, tuple[Alarm, AllClear]) for pair in cleared), maxlen=_REMEMBERED)
 
     def _let_go(self, base_ns: int, state: bytes, whole: Baseline) -> None:

@@ -23,6 +23,7 @@ Rinaldo 2022, "E-detectors"). Windows without rows start no bet: silence is no e
 independent. Where they are not, cap the rows that a window may count for. Not for vectors: see `multivariate`.
 """
 
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Final, NamedTuple, Self
 
@@ -184,6 +185,11 @@ class EDetectors:
             dense = np.zeros_like(getattr(self, name))
             dense.flat[np.frombuffer(places, dtype=np.int32)] = np.frombuffer(values, dtype=dense.dtype)
             setattr(self, name, dense)
+
+    def take_over(self, other: Self, theirs: Sequence[int], ours: Sequence[int]) -> None:
+        """All that some of another's scores have, each in the place of one here."""
+        for name in ("evidence", *_SINCE):
+            getattr(self, name)[list(ours)] = getattr(other, name)[list(theirs)]
 
 
 def _sparse(array: NDArray[np.generic]) -> tuple[bytes, bytes]:

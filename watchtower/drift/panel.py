@@ -211,6 +211,8 @@ class Panel:
         return msgspec.msgpack.encode(
             _State(
                 layout=self._layout,
+                columns=[column.name for column in self._reference.columns],
+                asked=np.bincount(self._reference.column_of, minlength=len(self._reference.columns)).tolist(),
                 drift=self._drift.state(),
                 clearing=self._return.state(),
                 accused=self._is_accused.tobytes(),
@@ -228,9 +230,32 @@ class Panel:
         self._is_accused = np.frombuffer(kept.accused, dtype=np.bool_).copy()
         self._alarms = {alarm.column: alarm for alarm in kept.alarms}
 
+    def restore_common(self, state: bytes) -> None:
+        """As `restore`, of a panel with the same bins and some other columns: for the columns that both have."""
+        kept = msgspec.msgpack.decode(state, type=_State)
+        if kept.version != _STATE_VERSION:
+            raise ValueError("the state of a panel of another version")
+        slots, first_of = self._reference.slots, self._reference.first_of
+        theirs: list[int] = []
+        ours: list[int] = []
+        number = 0
+        for name, asked in zip(kept.columns, kept.asked, strict=True):
+            if name in slots:
+                theirs += range(number, number + asked)
+                ours += range(first_of[slots[name]], first_of[slots[name]] + asked)
+            number += asked
+        for own, other in ((self._drift, kept.drift), (self._return, kept.clearing)):
+            restored = EDetectors(number, own.evidence.shape[1])
+            restored.restore(other)
+            own.take_over(restored, theirs, ours)
+        self._is_accused[ours] = np.frombuffer(kept.accused, dtype=np.bool_)[theirs]
+        self._alarms = {alarm.column: alarm for alarm in kept.alarms if alarm.column in self._reference.slots}
+
 
 class _State(msgspec.Struct, frozen=True, kw_only=True):
     layout: int
+    columns: list[str]
+    asked: list[int]  # questions of each column
     drift: bytes
     clearing: bytes
     accused: bytes
