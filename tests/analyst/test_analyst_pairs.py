@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -142,6 +143,41 @@ def test_an_answer_that_is_more_than_we_read_is_no_disagreement(tmp_path: Path) 
     stage.analyse([primary(1, ASKED, answer(1.0)), shadow(1, b'{"predictions":' + b"[" * 5000 + b"]" * 5000 + b"}")])
 
     assert (stage.shadow()["compared"], stage.shadow()["failures"]) == (0, {"unreadable": 1})
+
+
+NESTED = [
+    ({}, [["a", "b", "c"]], [["a", "c", "b"]], "ranking", 1),
+    ({"unordered": ["$.predictions[*]"]}, [["a", "b", "c"]], [["a", "c", "b"]], "structure", 0),
+    ({}, [{"boxes": [{"x": 0.5, "id": 1}]}], [{"boxes": [{"id": 1, "x": 0.5 + 1e-9}]}], "structure", 0),
+    (
+        {"ignore": ["$.predictions[*].boxes[*].id"]},
+        [{"boxes": [{"x": 0.5, "id": 1}]}],
+        [{"boxes": [{"x": 0.5, "id": 2}]}],
+        "structure",
+        0,
+    ),
+    ({"unordered": ["$.predictions[*].tags"]}, [{"tags": ["a", "b"]}], [{"tags": ["b", "a"]}], "structure", 0),
+]
+
+
+@pytest.mark.parametrize(("compare", "one", "other", "measure", "disagreeing"), NESTED)
+def test_lists_and_objects_within_a_row_are_compared_as_what_they_are(
+    tmp_path: Path, compare: dict[str, Any], one: list[Any], other: list[Any], measure: str, disagreeing: int
+) -> None:
+    stage = Stage(tmp_path, {"compare": compare})
+    stage.analyse([primary(1, ASKED, {"predictions": one}), shadow(1, {"predictions": other})])
+    [column] = stage.shadow()["columns"]
+
+    assert (column["measure"], column["disagreeing"]) == (measure, disagreeing)
+
+
+def test_where_nested_answers_differ_is_told_by_path(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    one, other = ({"predictions": [{"boxes": [{"x": value}]}]} for value in (0.25, 0.75))
+    stage.analyse([primary(1, ASKED, one), shadow(1, other)])
+
+    told = {(column["name"], column["measure"]) for column in stage.shadow()["columns"]}
+    assert told == {("boxes", "structure"), ("$.predictions[*].boxes[*].x", "changed")}
 
 
 def test_a_shadow_that_answers_garbage_half_of_the_time_is_worse(tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ KINDS = [
     ([1.5, 2.5], [1.5, 9.5], Measure.NUMBER),
     ([1.0] * 20, [-1.0] * 20, Measure.VECTOR),
     (["a", "b"], ["b", "a"], Measure.RANKING),
+    (["cat", "cat", "dog"], ["cat", "dog", "dog"], Measure.STRUCTURE),
     ({"a": 1}, {"a": 2}, Measure.STRUCTURE),
     ([[1], [2]], [[1], [3]], Measure.STRUCTURE),
     (1.0, None, Measure.MISSING),
@@ -230,6 +231,64 @@ def test_an_unordered_column_may_stand_in_any_order() -> None:
     settings = CompareSettings(unordered=("$.prediction",))
 
     assert compare(answer(["a", "b"]), answer(["b", "a"]), settings).agrees
+
+
+LONG = [float(number) for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "agrees"), [(LONG, LONG[::-1], True), ([1, 1, 2], [1, 2, 2], False), (LONG, [*LONG[:-1], 99.0], False)]
+)
+def test_of_an_unordered_column_every_item_counts_as_often_as_it_comes(a: Any, b: Any, agrees: bool) -> None:
+    assert compare(answer(a), answer(b), CompareSettings(unordered=("prediction",))).agrees == agrees
+
+
+NESTED = [
+    ('["a","b"]', '["b","a"]', Measure.RANKING),
+    ('[{"x":1,"id":7}]', '[{"x":2,"id":7}]', Measure.STRUCTURE),
+    ('{"x":1}', '["x"]', Measure.RETYPED),
+    ("[no JSON", "[nor this", Measure.LABEL),
+    ("[" * 5000, "[" * 5001, Measure.TEXT),
+]
+
+
+@pytest.mark.parametrize(("a", "b", "measure"), NESTED)
+def test_a_nested_value_is_compared_as_what_it_was_and_not_as_its_text(a: str, b: str, measure: Measure) -> None:
+    found = column(a, b)
+
+    assert (found.measure, found.disagreeing) == (measure, 1)
+
+
+def test_numbers_within_a_nested_value_agree_within_the_tolerance() -> None:
+    assert compare(answer('[{"x":1.0,"y":2}]'), answer('[{"y":2.0,"x":1.00000001}]'), PLAIN).agrees
+
+
+def test_a_column_that_is_compared_as_text_is_not_looked_into() -> None:
+    assert not compare(answer('{"a": 1}'), answer('{"a": 1.0}'), CompareSettings(columns={"prediction": "text"})).agrees
+
+
+PATHS = [
+    "$.predictions[*].boxes[*].id",
+    "$.boxes[*].id",
+    "$.boxes.*.id",
+    "$..id",
+    "$..boxes[*].id",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_is_ignored_within_a_column_may_differ(path: str) -> None:
+    a, b = ('[{"x":1,"id":7}]',), ('[{"x":1,"id":8}]',)
+
+    assert compare(answer(a, names=("boxes",)), answer(b, names=("boxes",)), CompareSettings(ignore=(path,))).agrees
+
+
+@pytest.mark.parametrize("path", ["$.boxes[*].x.id", "$.other[*].id", "$.id", "$.boxes[1].id"])
+def test_a_path_to_something_else_ignores_nothing_within_a_column(path: str) -> None:
+    a, b = ('[{"x":1,"id":7}]',), ('[{"x":1,"id":8}]',)
+    found = compare(answer(a, names=("boxes",)), answer(b, names=("boxes",)), CompareSettings(ignore=(path,)))
+
+    assert not found.agrees
 
 
 def test_documents_without_columns_are_compared_by_their_paths() -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from watchtower.compare.readings import (
@@ -22,11 +23,13 @@ from watchtower.compare.readings import (
     vector,
 )
 from watchtower.compare.settings import CompareSettings
-from watchtower.compare.structure import Structure
+from watchtower.compare.structure import NOWHERE, Inside, Structure
 
 _EMBEDDING = 16  # numbers; a shorter list is a few outputs side by side, of which each has a meaning
 _LABEL = 64  # characters; a longer string, or one of more than three words, is text
 _MANY = 16  # rows; from here on numbers are compared as arrays
+_TEXTS = (Measure.TEXT, Measure.LABEL)
+_OPENINGS = ("[", "{")  # that a JSON text of a list or an object begins with
 LARGEST = 1e150  # of a distance that is added up: the square of a larger one is no float
 _PROBABILITY_SUM = 1e-3  # how far from 1 the sum of a softmax in float16, printed in four digits, may be
 
@@ -71,26 +74,28 @@ class Cells:
             Measure.TEXT: lambda a, b: text(a, b, self._similarity),
         }
 
-    def one(self, a: Any, b: Any, asked: Measure | None, *, is_unordered: bool = False) -> tuple[Measure, Reading]:
+    def one(self, a: Any, b: Any, asked: Measure | None, at: Inside = NOWHERE) -> tuple[Measure, Reading]:
         """The measure and what it reads. Never raises: a configured measure that does not fit its cells is left aside."""
         if type(a) is float and type(b) is float and asked is None:
             return Measure.NUMBER, number(a, b, self._absolute, self._relative)
         if a is None or b is None:
             return (asked or Measure.MISSING, SAME) if a is b else (Measure.MISSING, DIFFERENT)
-        measure = self._measure(a, b, asked, is_unordered=is_unordered)
+        if type(a) is str and type(b) is str and asked not in _TEXTS and a[:1] in _OPENINGS and b[:1] in _OPENINGS:
+            a, b = _opened(a, b)
+        measure = self._measure(a, b, asked, is_unordered=at.is_unordered)
         try:
             if measure is Measure.RETYPED:
                 return measure, DIFFERENT
             if measure is Measure.STRUCTURE:
-                return measure, DIFFERENT if self._structure.differences(a, b) else SAME
-            if is_unordered and measure is Measure.RANKING:
+                return measure, DIFFERENT if self._structure.differences(a, b, at) else SAME
+            if at.is_unordered and measure is Measure.RANKING:
                 return measure, ranking(a, b, self._top_k, is_unordered=True)
             return measure, self._configured[measure](a, b)
         except OverflowError:  # a whole number that no float holds, in a list
             return measure, SAME if a == b else DIFFERENT
 
     def many(
-        self, a: Sequence[Any], b: Sequence[Any], asked: Measure | None, is_unordered: bool, bad: bytearray
+        self, a: Sequence[Any], b: Sequence[Any], asked: Measure | None, at: Inside, bad: bytearray
     ) -> ColumnDifference:
         """A column of several rows; rows that disagree are marked in `bad`."""
         if len(a) >= _MANY and asked in (None, Measure.NUMBER) and set(map(type, a)) | set(map(type, b)) == {float}:
@@ -98,7 +103,7 @@ class Cells:
         measures: dict[Measure, int] = {}
         readings: list[Reading] = []
         for row, (x, y) in enumerate(zip(a, b, strict=True)):
-            measure, reading = self.one(x, y, asked, is_unordered=is_unordered)
+            measure, reading = self.one(x, y, asked, at)
             readings.append(reading)
             measures[measure] = measures.get(measure, 0) + 1
             if not reading.agrees:
@@ -141,10 +146,14 @@ class Cells:
         if kind == "boolean":
             return Measure.LABEL
         if kind == "string":
-            if asked in (Measure.TEXT, Measure.LABEL):
+            if asked in _TEXTS:
                 return asked
             return Measure.TEXT if _is_prose(a) or _is_prose(b) else Measure.LABEL
-        if is_unordered or asked is Measure.RANKING or kind == "list":
+        if asked is Measure.RANKING:
+            return asked
+        if is_unordered or (kind == "list" and (_has_repeats(a) or _has_repeats(b))):
+            return Measure.STRUCTURE
+        if kind == "list":
             return Measure.RANKING
         if asked in (Measure.VECTOR, Measure.NUMBER):
             return asked
@@ -180,6 +189,20 @@ def summed(measure: Measure, readings: Sequence[Reading]) -> ColumnDifference:
         second=sum(seconds),
         second_max=max(seconds, default=0.0),
     )
+
+
+def _opened(a: str, b: str) -> tuple[Any, Any]:
+    """A list or an object within a row is kept as its JSON text, and says more as what it was."""
+    try:
+        value = msgspec.json.decode(a)
+        return value, value if a == b else msgspec.json.decode(b)
+    except (ValueError, RecursionError):
+        return a, b
+
+
+def _has_repeats(items: Sequence[Any]) -> bool:
+    """A tag for each word of a text, say: of a ranking, each item has its one place."""
+    return len(set(items)) < len(items)
 
 
 def _shape(value: object) -> str:

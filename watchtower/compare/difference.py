@@ -9,7 +9,7 @@ from watchtower.compare.answer import Answer
 from watchtower.compare.columns import LARGEST, Cells, ColumnDifference
 from watchtower.compare.readings import Measure
 from watchtower.compare.settings import CompareSettings
-from watchtower.compare.structure import PathDifference, Structure
+from watchtower.compare.structure import Inside, PathDifference, Structure, column_of, is_column
 from watchtower.journal.redact import compile_paths
 from watchtower.record import Outcome, ShadowOutcome, Word
 from watchtower.table import TIMINGS
@@ -19,7 +19,6 @@ _FAILED: Final = frozenset(
 )
 _ANSWERED: Final = Outcome.ANSWERED
 _MAX_PLANS: Final = 64  # shapes of answers, of which a model has a few; beyond it they are forgotten and made anew
-_CONTAINERS: Final = frozenset({"predictions", "outputs", "instances", "data", "choices"})
 _NO_COLUMNS: Final[Mapping[str, ColumnDifference]] = {}
 
 
@@ -77,7 +76,7 @@ class _Planned(NamedTuple):
     primary: int  # place in a row; -1 where the side has no such column
     shadow: int
     asked: Measure | None
-    is_unordered: bool
+    inside: Inside
 
 
 class Comparer:
@@ -88,8 +87,7 @@ class Comparer:
         unordered = [path for path in settings.unordered if path.startswith("$")]
         self._structure = Structure(ignore, unordered, settings.tolerance, settings.relative_tolerance)
         self._cells = Cells(settings, self._structure)
-        self._ignored, self._ignored_below = _columns_of(settings.ignore)
-        self._unordered, self._unordered_below = _columns_of(settings.unordered)
+        self._ignored, self._unordered = _columns_of(settings.ignore), _columns_of(settings.unordered)
         self._asked = {name: Measure(measure) for name, measure in settings.columns.items()}
         self._score = settings.score
         self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], list[_Planned]] = {}
@@ -119,7 +117,7 @@ class Comparer:
             plan = self._plans.get((a.names, b.names)) or self._plan(a.names, b.names)
             rows, columns, disagreeing = self._table(plan, a.rows, b.rows)
             # Where the same columns stand side by side they tell more than paths, and the walk takes twice their time.
-            is_alike = a.names == b.names and len(a.rows) == len(b.rows)
+            is_alike = a.names == b.names and len(a.rows) == len(b.rows) and not any(map(_is_nested, columns.values()))
             paths = () if is_alike or not disagreeing else self.paths(primary, shadow)
         else:
             paths = self.paths(primary, shadow)
@@ -148,12 +146,10 @@ class Comparer:
         columns: dict[str, ColumnDifference] = {}
         if len(a) == 1 and len(b) == 1:
             row_a, row_b, is_bad = a[0], b[0], False
-            for name, at_a, at_b, asked, is_unordered in plan:
+            for name, at_a, at_b, asked, inside in plan:
                 cell_a = row_a[at_a] if at_a >= 0 else None
                 cell_b = row_b[at_b] if at_b >= 0 else None
-                measure, (agrees, is_flipped, first, second) = self._cells.one(
-                    cell_a, cell_b, asked, is_unordered=is_unordered
-                )
+                measure, (agrees, is_flipped, first, second) = self._cells.one(cell_a, cell_b, asked, inside)
                 is_bad = is_bad or not agrees
                 if first < LARGEST and second < LARGEST:
                     sums = (0, first, first * first, first, second, second)
@@ -163,10 +159,10 @@ class Comparer:
             return 1, columns, int(is_bad)
         common = min(len(a), len(b))
         bad = bytearray(common)
-        for name, at_a, at_b, asked, is_unordered in plan if common else ():
+        for name, at_a, at_b, asked, inside in plan if common else ():
             cells_a = [row[at_a] for row in a[:common]] if at_a >= 0 else [None] * common
             cells_b = [row[at_b] for row in b[:common]] if at_b >= 0 else [None] * common
-            columns[name] = self._cells.many(cells_a, cells_b, asked, is_unordered, bad)
+            columns[name] = self._cells.many(cells_a, cells_b, asked, inside, bad)
         rows = max(len(a), len(b))
         return max(1, rows), columns, sum(bad) + rows - common
 
@@ -180,7 +176,7 @@ class Comparer:
                 places_a.get(name, -1),
                 places_b.get(name, -1),
                 self._asked.get(name),
-                _is_named(name, self._unordered, self._unordered_below),
+                self._structure.inside(name, is_unordered=_is_named(name, self._unordered)),
             )
             for name in names
         ]
@@ -194,7 +190,7 @@ class Comparer:
         base, _, derived = name.rpartition(".")
         is_derived = derived in {"label", "score"} and base in places and name not in self._asked
         is_timing = name in TIMINGS and name not in self._asked
-        return is_derived or is_timing or _is_named(name, self._ignored, self._ignored_below)
+        return is_derived or is_timing or _is_named(name, self._ignored)
 
     def _score_difference(self, primary: Answer, shadow: Answer) -> float | None:
         """None where a side has no score: that is a missing column, and no difference of scores."""
@@ -241,24 +237,16 @@ def _is_number(cell: Any) -> bool:
     return type(cell) in (int, float) and cell == cell  # noqa: PLR0124  NaN is none
 
 
-def _columns_of(paths: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """The columns that paths name: by their whole name, and by its end (of `$..name`).
-
-    A nested member is the column `a.b`; that it lay in `predictions` or the like is not in the name.
-    """
-    whole = {path for path in paths if not path.startswith("$")}
-    below: set[str] = set()
-    for steps in compile_paths(path for path in paths if path.startswith("$")):
-        keys = [step.key for step in steps if step.key is not None]
-        names = [key for key in keys if isinstance(key, str)]
-        if len(names) < len(keys) or not names:
-            continue  # one item of a list, or every member: no column is just that
-        if steps[0].is_deep:
-            below.add(".".join(names))
-        elif not any(step.is_deep for step in steps):
-            whole.add(".".join(names[1:] if names[0] in _CONTAINERS and len(names) > 1 else names))
-    return frozenset(whole), frozenset(below)
+def _is_nested(column: ColumnDifference) -> bool:
+    """Whether something within its cells differs, of which the column does not tell where."""
+    return column.measure is Measure.STRUCTURE and column.disagreeing > 0
 
 
-def _is_named(name: str, whole: frozenset[str], below: frozenset[str]) -> bool:
-    return name in whole or any(name == end or name.endswith(f".{end}") for end in below)
+def _columns_of(paths: Sequence[str]) -> list[tuple[str, bool]]:
+    """The columns that are named, each as `column_of` has it: by its own name, or by a path."""
+    found = [column_of(path) for path in compile_paths(path for path in paths if path.startswith("$"))]
+    return [(path, False) for path in paths if not path.startswith("$")] + [one for one in found if one is not None]
+
+
+def _is_named(name: str, columns: Sequence[tuple[str, bool]]) -> bool:
+    return any(is_column(name, *column) for column in columns)

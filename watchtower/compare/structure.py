@@ -37,6 +37,19 @@ class PathDifference(NamedTuple):
 # Which paths are under way at a place of the document: each with how many of its steps are behind.
 _Places = tuple[tuple[Path, int], ...]
 _NONE: Final[_Places] = ()
+_CONTAINERS: Final = frozenset({"predictions", "outputs", "instances", "data", "choices"})
+_PREDICTION: Final = "prediction"  # the column of rows that are no objects
+
+
+class Inside(NamedTuple):
+    """What the settings' paths say of a value: which are under way in it, and whether it is itself an unordered list."""
+
+    ignore: _Places = _NONE
+    unordered: _Places = _NONE
+    is_unordered: bool = False
+
+
+NOWHERE: Final = Inside()
 
 
 class Structure:
@@ -45,9 +58,14 @@ class Structure:
         self._unordered: _Places = tuple((path, 0) for path in compile_paths(unordered))
         self._absolute, self._relative = absolute, relative
 
-    def differences(self, primary: object, shadow: object) -> tuple[PathDifference, ...]:
+    def inside(self, column: str, *, is_unordered: bool) -> Inside:
+        """Of the cells of a column."""
+        return Inside(_within(self._ignore, column), _within(self._unordered, column), is_unordered)
+
+    def differences(self, primary: object, shadow: object, at: Inside | None = None) -> tuple[PathDifference, ...]:
+        """Of two documents; with `at`, of two values that stand in them there."""
         found: Counter[tuple[str, Change]] = Counter()
-        waiting = [_Node("$", primary, shadow, self._ignore, self._unordered, False)]
+        waiting = [_Node("$", primary, shadow, *(at or Inside(self._ignore, self._unordered)))]
         while waiting:
             node = waiting.pop()
             a, b = node.primary, node.shadow
@@ -145,6 +163,39 @@ def _stepped(places: _Places, key: str | int) -> tuple[_Places, bool]:
             else:
                 below.append((path, at + 1))
     return tuple(below), is_end
+
+
+def column_of(path: Path) -> tuple[str, bool] | None:
+    """The column that a path leads to: its name, and whether that is only the name's end (of `$..name`).
+
+    A nested member is the column `a.b`; that it lay in `predictions` or the like is not in the name.
+    """
+    keys = [step.key for step in path if step.key is not None]
+    names = [key for key in keys if isinstance(key, str)]
+    is_deep = path[0].is_deep
+    if len(names) < len(keys) or (not is_deep and any(step.is_deep for step in path)):
+        return None  # one item of a list, or anything below a member: no column is just that
+    if not is_deep and len(path) > 1 and path[0].key in _CONTAINERS:
+        path, names = path[1:], names[1:]
+    if not is_deep and not names and len(path) == 1:
+        names = [_PREDICTION]
+    return (".".join(names), is_deep) if names else None
+
+
+def _within(places: _Places, column: str) -> _Places:
+    """What is left of the paths behind the column; one that may begin at any depth may begin in it as well."""
+    found = [(path, at) for path, at in places if path[0].is_deep]
+    for path, _ in places:
+        for at in range(1, len(path)):
+            leads_to = column_of(path[:at])
+            if leads_to is not None and is_column(column, *leads_to):
+                found.append((path, at))
+                break
+    return tuple(found)
+
+
+def is_column(column: str, name: str, is_end: bool) -> bool:
+    return column == name or (is_end and column.endswith(f".{name}"))
 
 
 def _first(keyed: tuple[bytes, Any]) -> bytes:
