@@ -1,3 +1,4 @@
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -89,6 +90,33 @@ def test_the_depth_of_a_document_is_nobodys_stack() -> None:
         bottom.append(number)
 
     assert found({"a": deep[0]}, {"a": deep[1]}, unordered=("$.a",)) != []
+
+
+@pytest.mark.parametrize("unordered", [(), ("$.a",)])
+def test_a_long_key_with_many_members_takes_no_more_than_its_document_does(unordered: tuple[str, ...]) -> None:
+    key = "k" * 100_000
+    one, other = ({"a": [{key: {str(member): value for member in range(1000)}}]} for value in (1, 2))
+    tracemalloc.start()
+
+    [(path, _)] = found(one, other, unordered=unordered)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most < 10e6
+    assert len(path) < 300
+
+
+def test_items_with_the_same_members_in_another_order_are_equal() -> None:
+    a, b = [{"x": 1, "y": {"p": 1, "q": [1, {}]}}, {"x": 2}], [{"x": 2}, {"y": {"q": [1, {}], "p": 1}, "x": 1}]
+
+    assert found({"a": a}, {"a": b}, unordered=("$.a",)) == []
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [([[1], 2], [[1, 2]]), ([{"x": {}, "y": 1}], [{"x": {"y": 1}}]), ([[], []], [[[]]]), ([{}], [[]])]
+)
+def test_items_of_another_shape_are_not_equal(a: list[Any], b: list[Any]) -> None:
+    assert found({"a": [a]}, {"a": [b]}, unordered=("$.a",)) != []
 
 
 @given(JSON)

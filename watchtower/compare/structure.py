@@ -19,6 +19,7 @@ from watchtower.record import Word
 
 MAX_PATHS: Final = 64  # of one pair: a person reads the first few, and the totals are capped behind this
 OTHER_PATHS: Final = "…"  # stands for those beyond
+_LONGEST: Final = 256  # characters of a path: each member has its own, and long keys that hold many members multiply
 
 
 class Change(Word):
@@ -93,7 +94,7 @@ class Structure:
             ignore, is_ignored = _stepped(node.ignore, key)
             if is_ignored:
                 continue
-            path = f"{node.path}.{key}"
+            path = _longer(node.path, f".{key[:_LONGEST]}")
             if key not in b:
                 _note(found, path, Change.MISSING)
             elif key not in a:
@@ -104,7 +105,7 @@ class Structure:
     def _items(
         self, node: "_Node", a: list[Any], b: list[Any], found: Counter[tuple[str, Change]]
     ) -> Iterator["_Node"]:
-        path = f"{node.path}[*]"
+        path = _longer(node.path, "[*]")
         if node.is_unordered:
             # Behind the sorting a place says nothing, so paths by index end here.
             a, b = _left_over(self._sorted(a, node.ignore), self._sorted(b, node.ignore))
@@ -145,6 +146,10 @@ def _note(found: Counter[tuple[str, Change]], path: str, change: Change) -> None
     if key not in found and len(found) >= MAX_PATHS:
         key = (OTHER_PATHS, change)
     found[key] += 1
+
+
+def _longer(path: str, step: str) -> str:
+    return f"{path}{step}" if len(path) + len(step) <= _LONGEST else f"{path}{step}"[:_LONGEST] + "…"
 
 
 def _stepped(places: _Places, key: str | int) -> tuple[_Places, bool]:
@@ -198,7 +203,7 @@ def is_column(column: str, name: str, is_end: bool) -> bool:
     return column == name or (is_end and column.endswith(f".{name}"))
 
 
-def _first(keyed: tuple[bytes, Any]) -> bytes:
+def _first(keyed: tuple[Any, Any]) -> Any:
     return keyed[0]
 
 
@@ -219,24 +224,23 @@ def _beyond(keyed: Sequence[tuple[bytes, Any]], surplus: Counter[bytes]) -> list
 
 
 def _text(item: object, ignore: _Places, index: int) -> bytes:
-    """The item as sorted text without what is ignored; without recursion, so in the order of its places."""
-    parts: list[tuple[str, str]] = []
+    """The item as sorted text without what is ignored; without recursion, each container before its members."""
+    parts: list[tuple[str, str, int]] = []
     waiting: list[tuple[str, object, _Places]] = [("", item, _stepped(ignore, index)[0])]
     while waiting:
-        path, value, places = waiting.pop()
+        name, value, places = waiting.pop()
         if isinstance(value, dict):
-            members: Iterable[tuple[str | int, object]] = value.items()
+            members: list[tuple[str | int, object]] = sorted(value.items(), key=_first)
         elif isinstance(value, list):
-            members = enumerate(value)
+            members = list(enumerate(value))
         else:
-            parts.append((path, repr(_plain(value))))
+            parts.append((name, repr(_plain(value)), 0))
             continue
-        parts.append((path, "{}" if isinstance(value, dict) else "[]"))
-        for key, member in members:
-            below, is_ignored = _stepped(places, key)
-            if not is_ignored:
-                waiting.append((f"{path}/{key!r}", member, below))
-    return msgspec.msgpack.encode(sorted(parts))
+        stepped = [(key, member, *_stepped(places, key)) for key, member in members]
+        kept = [(str(key), member, below) for key, member, below, is_ignored in stepped if not is_ignored]
+        parts.append((name, "{" if isinstance(value, dict) else "[", len(kept)))
+        waiting += reversed(kept)
+    return msgspec.msgpack.encode(parts)
 
 
 def _plain(value: object) -> object:
