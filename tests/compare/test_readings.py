@@ -2,11 +2,14 @@
 
 import math
 import random
+import time
+import unicodedata
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rapidfuzz.distance import Indel
 from scipy.spatial.distance import cosine, jensenshannon
 from scipy.stats import kendalltau
 
@@ -133,5 +136,36 @@ def test_texts_that_are_similar_enough_agree_where_that_is_asked() -> None:
     assert [text(a, b, least).agrees for least in (1.0, 0.95, 0.8)] == [False, False, True]
 
 
-def test_the_edit_distance_of_long_texts_is_bounded_in_work() -> None:
-    assert text("a" * 10**6, "a" * 10**6 + "b", 1.0).first == 0.0
+def test_of_a_long_text_the_end_counts_as_well() -> None:
+    beginning = "what both say, " * 400
+
+    assert not text(beginning + "x" * 9000, beginning + "the end", 0.9).agrees
+    assert text(beginning, beginning[:-9], 0.99).agrees
+
+
+@pytest.mark.parametrize("words", [100, 2000, 8000])
+@pytest.mark.parametrize("share", [0.01, 0.1])
+def test_long_texts_are_never_taken_for_more_alike_than_they_are(words: int, share: float) -> None:
+    chance = random.Random(words)
+    said = [f"word{chance.randrange(300)}" for _ in range(words)]
+    other = [word if chance.random() > share else "another" for word in said if chance.random() > share / 3]
+    a, b = " ".join(said), " ".join(other)
+    whole = Indel.normalized_distance(a, b)
+
+    assert text(a, b, 1.0).first >= whole
+    assert text(a, b, 1.0).first == pytest.approx(whole, rel=0.5, abs=0.01)
+    assert text(a, b, 1.0) == text(b, a, 1.0)
+
+
+def test_the_work_on_a_long_text_grows_with_its_length() -> None:
+    marks = "\u0315\u0327" * 50_000
+    begun = time.process_time()
+
+    assert text(f"a{marks}", f"b{marks[:-9]}", 0.9).first < 0.1
+    assert time.process_time() - begun < 3
+
+
+def test_a_long_text_of_letters_and_marks_is_the_one_of_letters_with_marks() -> None:
+    said = "ti\u1ebfngvi\u1ec7t" * 500
+
+    assert text(said, unicodedata.normalize("NFD", said), 1.0).agrees

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from rapidfuzz.distance import Indel
+from rapidfuzz.distance import Indel, Postfix, Prefix
 
 from watchtower.record import Word
 
-MAX_TEXT: Final = 4096  # characters whose edits are counted: the cost grows with the square, and this is 0.2 ms
+_PART: Final = 4096  # characters whose edits are counted together: the cost grows with the square, and this is 0.2 ms
+_RUN: Final = 256  # characters that are normalised together: the cost grows with the square of one letter's marks
 _FEW: Final = 32  # numbers; below it a loop is faster than numpy's start
 
 
@@ -197,16 +198,45 @@ def components(a: Sequence[float], b: Sequence[float], absolute: float, relative
 def text(a: str, b: str, least_similarity: float) -> Reading:
     """1 − normalised Indel similarity (2·LCS / sum of lengths) of the texts in NFKC, folded case and single spaces.
 
-    Only the first `MAX_TEXT` characters are looked at for edits; equality is asked of all.
+    Longer ones are compared part by part, behind what is the same at both ends. That never takes texts for more alike
+    than they are: an alignment of the parts is one of the whole.
     """
     if a == b:
         return SAME
     plain_a, plain_b = _plain(a), _plain(b)
     if plain_a == plain_b:
         return Reading(True, False, 0.0, 1.0)
-    distance = Indel.normalized_distance(plain_a[:MAX_TEXT], plain_b[:MAX_TEXT])
+    distance = _edits(plain_a, plain_b) / (len(plain_a) + len(plain_b))
     return Reading(least_similarity < 1 and distance <= 1 - least_similarity, False, distance, 1.0)
 
 
+def _edits(a: str, b: str) -> int:
+    """Insertions and deletions that make one of the other; of long texts perhaps a few more."""
+    if max(len(a), len(b)) > _PART:
+        start = Prefix.similarity(a, b)
+        a, b = a[start:], b[start:]
+        end = Postfix.similarity(a, b)
+        a, b = a[: len(a) - end], b[: len(b) - end]
+    parts = math.ceil(max(len(a), len(b)) / _PART)
+    return sum(Indel.distance(_part(a, part, parts), _part(b, part, parts)) for part in range(parts))
+
+
+def _part(text: str, part: int, parts: int) -> str:
+    return text[len(text) * part // parts : len(text) * (part + 1) // parts]
+
+
 def _plain(value: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+    return " ".join((value if value.isascii() else _composed(value)).casefold().split())
+
+
+def _composed(value: str) -> str:
+    """In NFKC. No cut comes between a letter and its marks, unless there are more of them than any writing has."""
+    parts: list[str] = []
+    at = 0
+    while at < len(value):
+        end = at + _RUN
+        while end < min(len(value), at + 2 * _RUN) and unicodedata.category(value[end]).startswith("M"):
+            end += 1
+        parts.append(unicodedata.normalize("NFKC", value[at:end]))
+        at = end
+    return "".join(parts)
