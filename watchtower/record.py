@@ -105,6 +105,9 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     # end when it did not. One clock for a primary and a shadow: without the client's upload and its slow reading, without
     # queue and connecting. NEVER when the request was neither sent whole nor answered.
     service_ns: int = NEVER
+    # The worker's monotonic clock when the request's head was read; a shadow's has the primary's. It tells requests apart
+    # to which their client gave the same id: who passes its caller's on may send a hundred with it at once.
+    read_ns: int = NEVER
     request_body: bytes = b""
     response_body: bytes = b""
 

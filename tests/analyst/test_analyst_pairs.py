@@ -268,6 +268,18 @@ def test_who_never_finds_a_partner_is_counted_by_side(tmp_path: Path) -> None:
     }
 
 
+def test_requests_to_which_their_client_gave_one_id_are_paired_each_with_its_own(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    moments = range(6)
+    asked = [primary(b"one", ASKED, answer(float(moment)), 0.001 * moment, read_ns=moment) for moment in moments]
+    answered = [shadow(b"one", answer(float(moment)), 0.001 * moment, read_ns=moment) for moment in moments]
+    stage.analyse([*answered[:2], *asked, *reversed(answered[2:])])
+    shown = stage.shadow()
+
+    assert (shown["compared"], shown["agreeing"], shown["unpaired"]) == (6, 6, {})
+    assert stage.query("SELECT DISTINCT request_id FROM pairs") == [{"request_id": "one"}]
+
+
 def test_an_answer_that_comes_twice_is_counted_and_changes_nothing(tmp_path: Path) -> None:
     stage = Stage(tmp_path, {"shadows": [{"name": name, "url": "http://127.0.0.1:8001"} for name in ("v2", "v3")]})
     stage.analyse([*pair(1), shadow(1, answer(9.0))])

@@ -44,6 +44,7 @@ SAMPLE = Exchange(
     request_body=b'{"x":[1,2,3]}',
     response_body=b'{"y":[0.5]}',
     service_ns=12_000_000,
+    read_ns=34_000_000_000,
 )
 
 

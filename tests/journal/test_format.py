@@ -62,10 +62,20 @@ def test_the_head_comes_first() -> None:
 
 
 def test_fields_that_an_old_record_lacks_get_their_defaults() -> None:
-    old = framed(msgspec.msgpack.encode(fields()[:-6]))
+    old = framed(msgspec.msgpack.encode(fields()[:-7]))
 
     assert scanned(old) == (
-        [exchange(test_run=b"", traceparent=b"", reason="", service_ns=NEVER, request_body=b"", response_body=b"")],
+        [
+            exchange(
+                test_run=b"",
+                traceparent=b"",
+                reason="",
+                service_ns=NEVER,
+                read_ns=NEVER,
+                request_body=b"",
+                response_body=b"",
+            )
+        ],
         [],
     )
 

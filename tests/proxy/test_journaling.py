@@ -125,6 +125,20 @@ async def test_headers_that_nobody_chose_are_not_kept(plane: Plane) -> None:
     assert (found.request_headers, b"hidden" in on_disk(plane.folder)) == ((), False)
 
 
+async def test_requests_of_one_id_are_told_apart_by_a_moment_that_their_shadows_have_too(plane: Plane) -> None:
+    model, dark = await plane.model(OK), await plane.model(OK)
+    await plane.serve(endpoint(model, shadows=[shadow(dark)]))
+    client = await plane.client()
+
+    for _ in range(2):
+        await client.send(request("POST /", "x-request-id: one", body=b"[1]")).message()
+    await plane.counted(lambda: plane.shadow_outcomes() == {"answered": 2})
+    found = await plane.records()
+
+    moments = [sorted(one.read_ns for one in found if one.role is role) for role in Role]
+    assert (moments[0], len(set(moments[0]))) == (moments[1], 2)
+
+
 async def test_a_redacted_value_is_never_on_the_disk(plane: Plane) -> None:
     model = await plane.model(answer(b'{"ssn": "secret-1", "y": 1}', "Content-Type: application/json"))
     dark = await plane.model(answer(b'{"a": {"ssn": "secret-2"}}', "Content-Type: application/json"))

@@ -23,6 +23,7 @@ from watchtower.table import EMPTY, Table
 _HEADER: Final = "header:"
 _UNKNOWN: Final = "unknown"
 _WHOLE: Final = frozenset({BodyNote.WHOLE, BodyNote.REDACTED, BodyNote.NONE})
+_MOMENT: Final = 8  # bytes
 _DECODED: Final = 5  # times the body: Python's objects for a table and a document of numbers
 
 
@@ -92,7 +93,7 @@ class Comparison:
             return
         side = Side(_answer(exchange, answered), exchange.request_body, self._segment(exchange, _table_of(asked)))
         started_ns, took_ns, size = exchange.started_ns, exchange.total_ns, _size(exchange)
-        for pair in self._pairer.primary(exchange.request_id, self._names, side, started_ns, size, took_ns):
+        for pair in self._pairer.primary(_own_id(exchange), self._names, side, started_ns, size, took_ns):
             self._compare(pair)
 
     def shadow(self, exchange: Exchange, answered: Decoded | Fault) -> None:
@@ -100,7 +101,7 @@ class Comparison:
             return
         side = Side(_answer(exchange, answered), b"", None)
         started_ns, took_ns, size = exchange.started_ns, exchange.total_ns, _size(exchange)
-        pair = self._pairer.shadow(exchange.request_id, exchange.variant, side, started_ns, size, took_ns)
+        pair = self._pairer.shadow(_own_id(exchange), exchange.variant, side, started_ns, size, took_ns)
         if pair is not None:
             self._compare(pair)
 
@@ -164,6 +165,7 @@ class Comparison:
         shadow = self.shadows.get(pair.shadow)
         if shadow is None:  # it waited over a restart that took it out of the configuration
             return
+        pair = pair._replace(request_id=pair.request_id[:-_MOMENT])
         primary, answer = pair.primary.answer, pair.answer.answer
         difference = self._comparer.compare(primary, answer)
         shadow.totals.add(difference, pair.primary.segment)
@@ -183,6 +185,11 @@ class Comparison:
 
 def document_key(endpoint: str, shadow: str) -> str:
     return key(SHADOW, endpoint, shadow)
+
+
+def _own_id(exchange: Exchange) -> bytes:
+    """Clients may give several requests one id, each request was read at a moment of its own."""
+    return exchange.request_id + exchange.read_ns.to_bytes(_MOMENT, "big", signed=True)
 
 
 def _value(exchange: Exchange, asked: Table, name: str) -> str:

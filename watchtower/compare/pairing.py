@@ -7,7 +7,8 @@ up first.
 
 What is counted is a leg: one request at one shadow. A primary that expects two shadows has two legs; a shadow's item is
 the other end of one. Every leg ends in exactly one of: paired, or one `Reason`. An id that comes again while the first
-still waits is a client's mistake or a record read twice: the first one stays, the second is counted.
+still waits is a record read twice: the first one stays, the second is counted. Who calls sees to it that no two requests
+have the same id, whatever clients send.
 """
 
 from collections import Counter

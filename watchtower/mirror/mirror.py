@@ -77,6 +77,7 @@ class ShadowRecorder:
                 request.noted.get(b"traceparent", b""),
                 "",
                 ended_ns - call.sent_ns if call.sent_ns != NEVER else NEVER,
+                request.read_ns,
                 b"",
                 body,
             )

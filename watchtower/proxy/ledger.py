@@ -167,6 +167,7 @@ class FlowLedger:
                 noted.get(b"traceparent", b""),
                 account.reason,
                 _service_ns(account),
+                read_ns,
                 request_body,
                 response_body,
             )
