@@ -147,6 +147,7 @@ def _endpoint(
             {shadow.name: shadow.twin for shadow in settings.shadows},
             partial(keep, TableName.PAIRS),
             _longest_s(settings),
+            repr((settings.protocol, settings.mapping)),
         ),
         watch,
         Baselining(name, settings.baseline, settings.drift, store.state.baselines, watch.adopt, beat, defect),

@@ -222,6 +222,20 @@ def test_a_shadow_that_is_configured_anew_is_compared_from_then_on(tmp_path: Pat
     assert (stage.shadow("v2")["pairs"], stage.shadow("v3")["pairs"]) == (2, 1)
 
 
+def test_answers_that_are_read_in_another_way_begin_the_totals_anew(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse(pair(1, other=0.75))
+    outputs = [{"name": "prediction", "path": "$.predictions[*]"}]
+    stage.configure({"protocol": "mapped", "mapping": {"outputs": outputs}})
+    stage.analyse(pair(2))
+    shown = stage.shadow()
+
+    assert (shown["pairs"], shown["agreeing"], shown["worst"]) == (1, 1, [])
+    assert {verdict["budget"]: verdict["pairs"] for verdict in shown["verdicts"]} == {
+        "disagreement": 1, "errors": 2, "p50": 2, "p95": 2,
+    }  # fmt: skip
+
+
 def test_what_counts_as_the_same_answer_from_now_on_begins_the_totals_anew(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.analyse(pair(1, other=0.75), pair(2))

@@ -38,16 +38,16 @@ class Side(NamedTuple):
 class Shadow:
     """One shadow's totals and verdict."""
 
-    def __init__(self, name: str, settings: CompareSettings, *, is_twin: bool, has_twin: bool) -> None:
+    def __init__(self, name: str, settings: CompareSettings, reading: str, *, is_twin: bool, has_twin: bool) -> None:
         self.name = name
         self.is_twin = is_twin
         self.totals = ShadowTotals(settings.max_segments, settings.max_columns)
-        self.verdict = ShadowVerdict(settings, has_twin=has_twin)
+        self.verdict = ShadowVerdict(settings, reading, has_twin=has_twin)
         self.worst = Worst(settings.worst, settings.max_worst)
         self.since_commit: dict[str, int] = {}
         self.latest_ns = 0
         self.batch: list[tuple[Pair[Side], Difference]] = []
-        self._meaning = meaning_of_agreement(settings)
+        self._meaning = meaning_of_agreement(settings, reading)
 
     def state(self) -> bytes:
         kept = (self._meaning, self.totals.state(), self.verdict.state(), self.worst.state(), self.latest_ns)
@@ -70,9 +70,11 @@ class Comparison:
         shadows: Mapping[str, bool],
         keep: Callable[[Mapping[str, Any]], None],
         longest_s: float,
+        reading: str,
     ) -> None:
         """`shadows`: by name, whether it is a twin. `keep` takes the columns of a batch's pairs.
 
+        `reading`: by what bodies become answers, as far as that is configured.
         `longest_s`: how long a shadow may take. A primary that did not wait as long would never meet a call that timed out.
         """
         self._endpoint = endpoint
@@ -84,7 +86,7 @@ class Comparison:
         twin = next((name for name, is_twin in shadows.items() if is_twin), None)
         self._twin = twin
         self.shadows = {
-            name: Shadow(name, settings, is_twin=is_twin, has_twin=twin is not None and not is_twin)
+            name: Shadow(name, settings, reading, is_twin=is_twin, has_twin=twin is not None and not is_twin)
             for name, is_twin in shadows.items()
         }
 

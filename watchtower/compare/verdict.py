@@ -116,15 +116,18 @@ def evidence(differences: Iterable[Difference]) -> Evidence:
 
 
 class ShadowVerdict:
-    """`has_twin`: the disagreement is the shadow's minus its twin's, whose evidence is then handed to `update`, too."""
+    """`has_twin`: the disagreement is the shadow's minus its twin's, whose evidence is then handed to `update`, too.
 
-    def __init__(self, settings: CompareSettings, *, has_twin: bool = False) -> None:
+    `reading`: by what bodies become answers, as far as that is configured.
+    """
+
+    def __init__(self, settings: CompareSettings, reading: str = "", *, has_twin: bool = False) -> None:
         makers = _makers(settings, has_twin=has_twin)
         alpha = settings.alpha / max(1, len(makers))
         # Ends of intervals depend on alpha and on what latencies are allowed; the margins of means do not enter them.
         promise = repr((alpha, settings.budgets.p50, settings.budgets.p95))
         self._tracks = {budget: Track(make, alpha, promise, _SHOWN[budget]) for budget, make in makers.items()}
-        self._meaning = {budget: _meaning(settings, budget, has_twin=has_twin) for budget in makers}
+        self._meaning = {budget: _meaning(settings, reading, budget, has_twin=has_twin) for budget in makers}
         self._has_twin = has_twin
 
     def update(self, own: Evidence, at_ns: int, twin: Evidence = NO_EVIDENCE) -> None:
@@ -171,7 +174,7 @@ class ShadowVerdict:
         return msgspec.msgpack.encode((VERSION, tracks))
 
     def restore(self, state: bytes) -> None:
-        """A budget that is new, or means another thing than before (tolerance, twin, score), begins with no pair."""
+        """A budget that is new, or means another thing than before (tolerance, twin, protocol), begins with no pair."""
         version, tracks = msgspec.msgpack.decode(state)
         if version != VERSION:
             raise ValueError(f"a verdict's state of version {version}, and {VERSION} is read")
@@ -189,18 +192,18 @@ def overall(verdicts: Iterable[Verdict]) -> Decision:
     return Decision.WITHIN if decisions == {Decision.WITHIN} else Decision.UNDECIDED
 
 
-def meaning_of_agreement(settings: CompareSettings) -> str:
+def meaning_of_agreement(settings: CompareSettings, reading: str) -> str:
     """What counts as the same answer; pairs that were compared by another meaning must not be added to these."""
     limits = (settings.tolerance, settings.relative_tolerance, settings.threshold, settings.cosine, settings.similarity)
     paths = (settings.top_k, sorted(settings.columns.items()), settings.ignore, settings.unordered)
-    return repr((limits, paths))
+    return repr((limits, paths, reading))
 
 
-def _meaning(settings: CompareSettings, budget: Budget, *, has_twin: bool) -> str:
+def _meaning(settings: CompareSettings, reading: str, budget: Budget, *, has_twin: bool) -> str:
     """What a value of the budget says; values of another meaning must not be added to it."""
     if budget is Budget.SCORE:
-        return repr(settings.score)
-    return repr((has_twin, meaning_of_agreement(settings))) if budget is Budget.DISAGREEMENT else ""
+        return repr((settings.score, reading))
+    return repr((has_twin, meaning_of_agreement(settings, reading))) if budget is Budget.DISAGREEMENT else ""
 
 
 def _makers(settings: CompareSettings, *, has_twin: bool) -> dict[Budget, Callable[[], Gauge]]:
