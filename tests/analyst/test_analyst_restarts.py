@@ -247,6 +247,17 @@ def test_what_counts_as_the_same_answer_from_now_on_begins_the_totals_anew(tmp_p
     assert [(column["rows"], column["disagreeing"]) for column in shown["columns"]] == [(1, 0)]
 
 
+def test_other_segments_take_the_place_of_those_before(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, {"compare": {"segments": ["age"], "max_segments": 2}})
+    stage.analyse(*(pair(number) for number in range(3)))
+    stage.configure({"compare": {"segments": ["plan"], "max_segments": 2}})
+    stage.analyse(pair(3), pair(4))
+    shown = stage.shadow()
+
+    assert {one["name"]: one["pairs"] for one in shown["segments"]} == {"plan=base": 1, "plan=gold": 1}
+    assert shown["pairs"] == 5
+
+
 def test_totals_that_began_anew_count_every_pair_once(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.analyse(pair(1, other=0.75), pair(2))

@@ -48,18 +48,24 @@ class Shadow:
         self.latest_ns = 0
         self.batch: list[tuple[Pair[Side], Difference]] = []
         self._meaning = meaning_of_agreement(settings, reading)
+        self._segments = list(settings.segments)
 
     def state(self) -> bytes:
-        kept = (self._meaning, self.totals.state(), self.verdict.state(), self.worst.state(), self.latest_ns)
-        return msgspec.msgpack.encode(kept)
+        states = (self.totals.state(), self.verdict.state(), self.worst.state())
+        return msgspec.msgpack.encode((self._meaning, self._segments, *states, self.latest_ns))
 
     def restore(self, state: bytes) -> None:
-        """Where another answer counts as the same than before, totals and worst pairs begin with no pair."""
-        meaning, totals, verdict, worst, self.latest_ns = msgspec.msgpack.decode(state)
+        """Where another answer counts as the same than before, totals and worst pairs begin with no pair.
+
+        Where pairs are told apart by something else, the segments do: the old ones would keep the places of the new.
+        """
+        meaning, segments, totals, verdict, worst, self.latest_ns = msgspec.msgpack.decode(state)
         self.verdict.restore(verdict)
         if meaning == self._meaning:
             self.totals.restore(totals)
             self.worst.restore(worst)
+        if segments != self._segments:
+            self.totals.segments.clear()
 
 
 class Comparison:
