@@ -357,6 +357,14 @@ def test_pairs_are_told_apart_by_a_configured_column_and_header(tmp_path: Path) 
     assert segments == {"plan=gold, header:x-tier=eu": 0, "plan=base, header:x-tier=eu": 1}
 
 
+def test_a_long_value_of_a_segment_is_cut(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, {"compare": {"segments": ["prompt"]}})
+    asked = {"instances": [{"prompt": "x" * 5000}]}
+    stage.analyse([primary(1, asked, answer(1.0)), shadow(1, answer(1.0))])
+
+    assert [one["name"] for one in stage.shadow()["segments"]] == [f"prompt={'x' * 64}…"]
+
+
 def test_a_clearly_worse_shadow_is_called_worse(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.analyse([each for number in range(400) for each in pair(number, other=0.9 if number % 2 else None)])

@@ -22,6 +22,7 @@ from watchtower.table import EMPTY, Table
 
 _HEADER: Final = "header:"
 _UNKNOWN: Final = "unknown"
+_LONGEST: Final = 64  # characters of a segment's value: the client's to choose, and kept for each segment and each pair
 _WHOLE: Final = frozenset({BodyNote.WHOLE, BodyNote.REDACTED, BodyNote.NONE})
 _MOMENT: Final = 8  # bytes
 _DECODED: Final = 5  # times the body: Python's objects for a table and a document of numbers
@@ -188,7 +189,7 @@ class Comparison:
         """By the first row: the rows of a request are somebody's together."""
         if not self._settings.segments:
             return None
-        return ", ".join(f"{name}={_value(exchange, asked, name)}" for name in self._settings.segments)
+        return ", ".join(f"{name}={_cut(_value(exchange, asked, name))}" for name in self._settings.segments)
 
 
 def document_key(endpoint: str, shadow: str) -> str:
@@ -207,6 +208,10 @@ def _value(exchange: Exchange, asked: Table, name: str) -> str:
     if name in asked.names and asked.rows:
         return str(asked.rows[0][asked.names.index(name)])
     return _UNKNOWN
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
 
 
 def _answer(exchange: Exchange, decoded: Decoded | Fault) -> Answer:
