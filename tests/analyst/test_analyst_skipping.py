@@ -97,6 +97,16 @@ def test_an_analyst_that_has_caught_up_decodes_everything_again(tmp_path: Path) 
     ]
 
 
+def test_a_record_of_a_clock_that_was_ahead_does_not_hide_that_the_analyst_is_behind(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, analyst={"batch": 10, "max_lag": "30s"})
+    stage.clock.advance(3600)
+    stage.analyse(
+        [*pair(0, at_s=7200), *(each for number in range(1, 200) for each in pair(number, at_s=number / 1000))]
+    )
+
+    assert stage.status()["skipped"]["behind"] > 300
+
+
 def test_the_lag_is_a_metric_that_falls_to_nothing_when_all_is_read(tmp_path: Path) -> None:
     stage = Stage(tmp_path, analyst={"batch": 10})
     stage.clock.advance(60)

@@ -7,7 +7,7 @@ journal is the better buffer, and its own limits say when records must go.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
@@ -127,8 +127,8 @@ class Analyst:
         self._gone: dict[str, bytes | None] = dict.fromkeys(gone)  # documents that the first commit takes away
         self._is_dirty = bool(self._gone)
         self._committed_at_ns = clock.monotonic_ns()
-        self._newest_ns = 0  # the latest start that was read
-        self._ended_ns = 0  # and the latest end, when its record was written
+        self._newest_ns = 0  # the latest start of the last batch that was read
+        self._ended_ns = 0  # and its latest end, when its record was written
         self._is_behind = False
         self._defects = 0
         self._strangers: Counter[str] = Counter()  # exchanges since the start, by endpoints that are configured no more
@@ -224,13 +224,14 @@ class Analyst:
         self._entries = None
         return entries
 
-    def _analyse(self, entries: Iterable[Entry]) -> None:
+    def _analyse(self, entries: Sequence[Entry]) -> None:
+        # Not of all batches: after one record of a clock that was ahead, nobody would seem late again.
+        self._newest_ns = max(entry.exchange.started_ns for entry in entries)
+        self._ended_ns = max(entry.exchange.started_ns + entry.exchange.total_ns for entry in entries)
         read: dict[str, list[Read]] = {}
         skipped: Counter[tuple[str, SkipReason]] = Counter()
         for entry in entries:
             exchange = entry.exchange
-            self._newest_ns = max(self._newest_ns, exchange.started_ns)
-            self._ended_ns = max(self._ended_ns, exchange.started_ns + exchange.total_ns)
             part = self._parts.get(exchange.endpoint)
             reason = self._reason_to_skip(entry, part)
             one = self._taken(part, entry) if reason is None and part is not None else None
