@@ -108,6 +108,7 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     # The worker's monotonic clock when the request's head was read; a shadow's has the primary's. It tells requests apart
     # to which their client gave the same id: who passes its caller's on may send a hundred with it at once.
     read_ns: int = NEVER
+    unsampled: tuple[str, ...] = ()  # a primary's: the shadows whose sample leaves it out, who have no record of it
     request_body: bytes = b""
     response_body: bytes = b""
 

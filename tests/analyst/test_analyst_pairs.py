@@ -268,6 +268,18 @@ def test_who_never_finds_a_partner_is_counted_by_side(tmp_path: Path) -> None:
     }
 
 
+def test_who_is_not_to_see_a_request_is_not_waited_for(tmp_path: Path) -> None:
+    shadows = [{"name": name, "url": "http://a:1", "sample": "50%"} for name in ("v2", "v3")]
+    stage = Stage(tmp_path, {"shadows": shadows})
+    stage.record([primary(1, ASKED, answer(1.0), unsampled=("v2", "v3"))])
+    stage.record([primary(2, ASKED, answer(1.0), unsampled=("v3",)), shadow(2, answer(1.0))])
+    stage.clock.advance(600)
+    stage.analyse()
+
+    assert (stage.shadow("v2")["pairs"], stage.shadow("v2")["unpaired"]) == (1, {})
+    assert (stage.shadow("v3")["pairs"], stage.shadow("v3")["unpaired"]) == (0, {})
+
+
 def test_requests_to_which_their_client_gave_one_id_are_paired_each_with_its_own(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     moments = range(6)

@@ -45,6 +45,7 @@ SAMPLE = Exchange(
     response_body=b'{"y":[0.5]}',
     service_ns=12_000_000,
     read_ns=34_000_000_000,
+    unsampled=("v3",),
 )
 
 

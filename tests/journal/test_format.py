@@ -62,7 +62,7 @@ def test_the_head_comes_first() -> None:
 
 
 def test_fields_that_an_old_record_lacks_get_their_defaults() -> None:
-    old = framed(msgspec.msgpack.encode(fields()[:-7]))
+    old = framed(msgspec.msgpack.encode(fields()[:-8]))
 
     assert scanned(old) == (
         [
@@ -72,6 +72,7 @@ def test_fields_that_an_old_record_lacks_get_their_defaults() -> None:
                 reason="",
                 service_ns=NEVER,
                 read_ns=NEVER,
+                unsampled=(),
                 request_body=b"",
                 response_body=b"",
             )

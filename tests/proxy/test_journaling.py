@@ -139,6 +139,19 @@ async def test_requests_of_one_id_are_told_apart_by_a_moment_that_their_shadows_
     assert (moments[0], len(set(moments[0]))) == (moments[1], 2)
 
 
+async def test_a_record_names_the_shadows_whose_sample_leaves_it_out(plane: Plane) -> None:
+    model, dark = await plane.model(OK), await plane.model(OK)
+    shadows = [shadow(dark, "seen"), shadow(dark, "unseen", sample="0%")]
+    await plane.serve(endpoint(model, shadows=shadows))
+    client = await plane.client()
+
+    await client.send(request("POST /", body=b"[1]")).message()
+    await plane.counted(lambda: plane.shadow_outcomes("seen") == {"answered": 1})
+    found = {one.variant: one.unsampled for one in await plane.records()}
+
+    assert found == {"blue": ("unseen",), "seen": ()}
+
+
 async def test_a_redacted_value_is_never_on_the_disk(plane: Plane) -> None:
     model = await plane.model(answer(b'{"ssn": "secret-1", "y": 1}', "Content-Type: application/json"))
     dark = await plane.model(answer(b'{"a": {"ssn": "secret-2"}}', "Content-Type: application/json"))

@@ -102,7 +102,8 @@ class Comparison:
             return
         side = Side(_answer(exchange, answered), exchange.request_body, self._segment(exchange, _table_of(asked)))
         started_ns, took_ns, size = exchange.started_ns, exchange.total_ns, _size(exchange)
-        for pair in self._pairer.primary(_own_id(exchange), self._names, side, started_ns, size, took_ns):
+        expected = [name for name in self._names if name not in exchange.unsampled]
+        for pair in self._pairer.primary(_own_id(exchange), expected, side, started_ns, size, took_ns):
             self._compare(pair)
 
     def shadow(self, exchange: Exchange, answered: Decoded | Fault) -> None:

@@ -72,7 +72,7 @@ def told(view: ShadowView, now: float, worst: int = 0, data_dir: Path = found.HE
     yield from (f"  {verdict.budget}: {printable(verdict.note)}" for verdict in view.verdicts if verdict.note)
     yield from _counts("failed or unlike", view.failures)
     if view.failures.get("not_asked"):
-        yield "  not asked: its sample, queue or breaker said no; watchtower_shadow_outcomes_total has each of them"
+        yield "  not asked: its queue or breaker said no, say; watchtower_shadow_outcomes_total has each reason"
     yield from _counts("never paired", view.unpaired)
     if view.twin is not None:
         yield f"  disagreement beyond what {view.twin}, its twin, has: {share(view.disagreement_beyond_twin)}"

@@ -18,9 +18,10 @@ class Mirror:
         self.shadows = shadows
         self.keep = max((shadow.max_body for shadow in shadows), default=0)
 
-    def offer(self, request: KeptRequest) -> None:
-        for shadow in self.shadows:
-            shadow.offer(request)
+    def offer(self, request: KeptRequest) -> tuple[str, ...]:
+        """Gives the names of those whose sample leaves it out."""
+        left_out = [shadow.name for shadow in self.shadows if not shadow.offer(request)]
+        return tuple(left_out)
 
     def close(self) -> None:
         for shadow in self.shadows:
@@ -78,6 +79,7 @@ class ShadowRecorder:
                 "",
                 ended_ns - call.sent_ns if call.sent_ns != NEVER else NEVER,
                 request.read_ns,
+                (),
                 b"",
                 body,
             )

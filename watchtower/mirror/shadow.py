@@ -105,14 +105,19 @@ class Shadow:
         if self._is_ending:
             self._loop.call_soon(self._end_overdue)
 
-    def offer(self, request: KeptRequest) -> None:
-        """Take a request, or count why not: every request that the endpoint took ends here in one outcome."""
+    def offer(self, request: KeptRequest) -> bool:
+        """Take a request, or count why not: every request that the endpoint took ends here in one outcome.
+
+        Gives whether it is in the sample. What is not has no record: beside a small sample they would be most of them.
+        """
         refusal = self._refusal(request)
         if refusal is not None:
             self._outcomes[refusal].inc()
-            if refusal is not ShadowOutcome.SKIPPED_BY_SAMPLE and request.is_captured:
+            if refusal is ShadowOutcome.SKIPPED_BY_SAMPLE:
+                return False
+            if request.is_captured:
                 self._record(self, ShadowCall(self, request, 0.0), refusal)
-            return
+            return True
         call = ShadowCall(self, request, self._loop.time() + self._settings.timeout)
         self._calls[call] = None
         if len(self._in_flight) < self._settings.max_in_flight:
@@ -120,6 +125,7 @@ class Shadow:
         else:
             self._queue[call] = None
             self.queue_bytes += request.size + QUEUED_OVERHEAD
+        return True
 
     def _refusal(self, request: KeptRequest) -> ShadowOutcome | None:
         if request.is_upgrade:

@@ -28,6 +28,7 @@ class Account:
     outcome: Outcome | None = None
     reason = ""
     is_mirrored = False
+    unsampled: tuple[str, ...] = ()  # shadows whose sample leaves it out
 
     def __init__(self, request: Request, request_id: bytes, endpoint: Endpoint) -> None:
         self.read_ns = monotonic_ns()

@@ -50,7 +50,7 @@ class Endpoint:
         variants: list[Variant],
         cells: Cells,
         *,
-        mirror: Callable[[KeptRequest], None] | None,
+        mirror: Callable[[KeptRequest], tuple[str, ...]] | None,
         keep: int,
     ) -> None:
         self.settings = settings

@@ -83,7 +83,7 @@ class FlowLedger:
         parts, size = request.kept, request.size
         if request.parts:
             parts, size = parts + request.parts, size + sum(map(len, request.parts))
-        mirror(
+        account.unsampled = mirror(
             KeptRequest(
                 account.request_id,
                 head.method,
@@ -168,6 +168,7 @@ class FlowLedger:
                 account.reason,
                 _service_ns(account),
                 read_ns,
+                account.unsampled,
                 request_body,
                 response_body,
             )
