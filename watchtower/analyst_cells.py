@@ -74,10 +74,11 @@ class AnalystCells:
             if view.compared:
                 self._cells.gauge(catalogue.SHADOW_AGREEMENT, *names).set(view.agreeing / view.compared)
             for verdict in view.verdicts:
-                self._show_verdict((*names, verdict.budget), verdict)
+                self._show_verdict((*names, verdict.budget), verdict, is_judged=not view.is_twin)
 
-    def _show_verdict(self, names: _Label, verdict: VerdictView) -> None:
-        self._cells.gauge(catalogue.SHADOW_VERDICT, *names).set(_DECISIONS[verdict.decision])
+    def _show_verdict(self, names: _Label, verdict: VerdictView, *, is_judged: bool) -> None:
+        if is_judged:  # the noise that a twin measures would ring as somebody's fault
+            self._cells.gauge(catalogue.SHADOW_VERDICT, *names).set(_DECISIONS[verdict.decision])
         for metric, value in (
             (catalogue.SHADOW_VERDICT_VALUE, verdict.value),
             (catalogue.SHADOW_VERDICT_LOW, verdict.low),

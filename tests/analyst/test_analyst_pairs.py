@@ -357,6 +357,21 @@ def test_what_a_twin_does_too_is_taken_off(tmp_path: Path) -> None:
     assert stage.shadow("again")["twin"] is None
 
 
+def test_no_metric_judges_a_twin(tmp_path: Path) -> None:
+    twin = {"name": "again", "url": "http://a:1", "twin": True}
+    stage = Stage(tmp_path, {"shadows": [ENDPOINT["shadows"][0], twin]})
+    stage.analyse(
+        [each for number in range(200) for each in pair(number)],
+        [shadow(number, {"predictions": [0.9]}, name="again") for number in range(200)],
+    )
+    counted = stage.totals()
+
+    assert [
+        counted.value(catalogue.SHADOW_VERDICT_VALUE, shadow=name, budget="disagreement") for name in ("v2", "again")
+    ] == [-1, 1]
+    assert set(counted.by(catalogue.SHADOW_VERDICT, "shadow")) == {"v2"}
+
+
 def test_pairs_are_told_apart_by_a_configured_column_and_header(tmp_path: Path) -> None:
     stage = Stage(tmp_path, {"compare": {"segments": ["plan", "header:x-tier"]}}, capture={"headers": ["x-tier"]})
     tier = ((b"x-tier", b"eu"),)

@@ -296,7 +296,7 @@ SHADOW_AGREEMENT: Final = _latest(
 )
 SHADOW_VERDICT: Final = _latest(
     "shadow_verdict",
-    "Whether a shadow keeps within a budget: 1 it does, 0 not decided yet, -1 it is worse.",
+    "Whether a shadow keeps within a budget: 1 it does, 0 not decided yet, -1 it is worse. A twin is not judged.",
     _ENDPOINT,
     _SHADOW,
     _BUDGET,
