@@ -79,6 +79,7 @@ def test_who_took_long_waits_from_its_end_on() -> None:
     pairs = pairer(wait_s=16)
     pairs.primary(b"1", ["v2"], "p", 0, 10, took_ns=50 * SECOND)
     pairs.shadow(b"2", "v2", "s", 0, 10, took_ns=50 * SECOND)
+    pairs.expire(FAR)
     pairs.primary(b"3", [], "q", 66 * SECOND, 10)
 
     assert (pairs.expire(FAR), len(pairs)) == ([], 2)
@@ -89,6 +90,7 @@ def test_what_comes_last_of_several_is_waited_from() -> None:
     pairs.shadow(b"1", "v2", "s2", 0, 10)
     pairs.shadow(b"1", "v3", "s3", 0, 10, took_ns=10 * SECOND)
     pairs.primary(b"1", ["v2", "v3", "v4"], "p", 0, 10, took_ns=20 * SECOND)
+    pairs.expire(FAR)
     pairs.primary(b"2", [], "q", 36 * SECOND, 10)
     kept = pairs.expire(FAR)
     pairs.primary(b"3", [], "q", 40 * SECOND, 10)
@@ -96,7 +98,7 @@ def test_what_comes_last_of_several_is_waited_from() -> None:
     assert (kept, pairs.expire(FAR)) == ([], [Unpaired(b"1", "v4", "p", Reason.NO_SHADOW)])
 
 
-def test_time_is_the_largest_start_that_was_seen() -> None:
+def test_time_is_the_items_own() -> None:
     pairs = pairer()
     pairs.primary(b"1", ["v2"], "p", 0, 10)
 
@@ -109,6 +111,17 @@ def test_a_start_in_the_future_expires_nobody_before_the_clock_agrees() -> None:
     pairs.primary(b"2", ["v2"], "q", FAR, 10)
 
     assert pairs.expire(5 * SECOND) == []
+
+
+def test_one_start_in_the_future_ends_nobodys_wait() -> None:
+    pairs = pairer()
+    pairs.primary(b"1", ["v2"], "p", FAR // 2, 10)
+    for number in range(2, 5):
+        pairs.primary(b"%d" % number, ["v2"], "p", number * SECOND, 10)
+    kept = pairs.expire(FAR)
+    pairs.primary(b"5", ["v2"], "p", 5 * SECOND, 10)
+
+    assert (kept, pairs.expire(FAR), len(pairs)) == ([], [], 5)
 
 
 def test_beyond_the_bytes_the_oldest_goes_first() -> None:

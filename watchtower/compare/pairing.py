@@ -1,6 +1,7 @@
 """Items of the primary and of its shadows joined by request id, in event order.
 
-Time is the items' own: the largest start that was seen. An item comes when its exchange is over, which may have begun
+Time is the items' own: the start that half of those had reached which came since the last look, so that one of a clock
+that was ahead ends nobody's wait. An item comes when its exchange is over, which may have begun
 long before, so it waits from its end on. What waits longer than `wait_s` is given up, by the bucket of time that it lies
 in, so up to a sixteenth of the wait late and never early; memory is bounded in bytes, and beyond it the oldest are given
 up first.
@@ -70,7 +71,7 @@ class Pairer(Generic[T]):
         self._width_ns = max(1, round(wait_s * 1e9 / _BUCKETS))
         self._open: dict[bytes, _Entry[T]] = {}
         self._buckets: dict[int, dict[bytes, None]] = {}
-        self._latest_ns = 0
+        self._starts: list[int] = []  # since the last look
         self.size = 0  # bytes that wait, by the sizes that were given
         self.paired: Counter[str] = Counter()  # legs, by the shadow's name
         self.unpaired: Counter[tuple[str, Reason]] = Counter()
@@ -86,7 +87,7 @@ class Pairer(Generic[T]):
         if entry is not None and entry.has_primary:
             self.unpaired.update((name, Reason.DUPLICATE) for name in set(expected))
             return []
-        self._latest_ns = max(self._latest_ns, at_ns)
+        self._starts.append(at_ns)
         if entry is None:
             if not expected:
                 return []
@@ -104,7 +105,7 @@ class Pairer(Generic[T]):
         return pairs
 
     def shadow(self, request_id: bytes, name: str, item: T, at_ns: int, size: int, took_ns: int = 0) -> Pair[T] | None:
-        self._latest_ns = max(self._latest_ns, at_ns)
+        self._starts.append(at_ns)
         entry = self._open.get(request_id) or self._opened(request_id, at_ns, at_ns + took_ns)
         if not entry.has_primary:
             if name in entry.shadows:
@@ -125,14 +126,19 @@ class Pairer(Generic[T]):
         return pair
 
     def expire(self, now_ns: int) -> list[Unpaired[T]]:
-        """What waited too long. A start in the future, by a clock that was wrong, expires nothing before its time."""
-        last = min(self._latest_ns, now_ns) // self._width_ns - _BUCKETS
+        """What waited too long. Starts in the future, by a clock that was wrong, expire nothing before their time."""
+        if not self._starts:
+            return []
+        self._starts.sort()
+        reached_ns = min(self._starts[len(self._starts) // 2], now_ns)
+        self._starts.clear()
+        last = reached_ns // self._width_ns - _BUCKETS
         # The last bucket may hold what began just now; it is complete one bucket later.
         return [leg for bucket in sorted(b for b in self._buckets if b < last) for leg in self._ended(bucket)]
 
     def idle(self, now_ns: int) -> list[Unpaired[T]]:
         """As `expire`, when nothing is left to read: then the clock says how far time has come, and no item."""
-        self._latest_ns = max(self._latest_ns, now_ns)
+        self._starts = [now_ns]
         return self.expire(now_ns)
 
     def flush(self) -> list[Unpaired[T]]:
@@ -198,11 +204,11 @@ class Pairer(Generic[T]):
             for entry in (self._open[request_id],)
         ]
         counts = [(name, reason.value, count) for (name, reason), count in self.unpaired.items()]
-        return msgspec.msgpack.encode((VERSION, self._latest_ns, self._width_ns, dict(self.paired), counts, entries))
+        return msgspec.msgpack.encode((VERSION, self._starts, self._width_ns, dict(self.paired), counts, entries))
 
     def restore(self, state: bytes, decode: Callable[[bytes], T]) -> None:
         """Whose wait was another keeps its entries: they are put into buckets of the new width."""
-        version, self._latest_ns, width_ns, paired, counts, entries = msgspec.msgpack.decode(state)
+        version, self._starts, width_ns, paired, counts, entries = msgspec.msgpack.decode(state)
         if version != VERSION:
             raise ValueError(f"a pairing state of version {version}, and {VERSION} is read")
         self.paired = Counter(paired)
