@@ -45,7 +45,6 @@ class Shadow:
         self.totals = ShadowTotals(settings.max_segments, settings.max_columns)
         self.verdict = ShadowVerdict(settings, reading, has_twin=has_twin)
         self.worst = Worst(settings.worst, settings.max_worst)
-        self.since_commit: dict[str, int] = {}
         self.latest_ns = 0
         self.batch: list[tuple[Pair[Side], Difference]] = []
         self._meaning = meaning_of_agreement(settings, reading)

@@ -117,8 +117,9 @@ class Comparer:
             plan = self._plans.get((a.names, b.names)) or self._plan(a.names, b.names)
             rows, columns, disagreeing = self._table(plan, a.rows, b.rows)
             # Where the same columns stand side by side they tell more than paths, and the walk takes twice their time.
-            is_alike = a.names == b.names and len(a.rows) == len(b.rows) and not any(map(_is_nested, columns.values()))
-            paths = () if is_alike or not disagreeing else self.paths(primary, shadow)
+            is_alike = a.names == b.names and len(a.rows) == len(b.rows)
+            is_told = not disagreeing or (is_alike and not any(map(_is_nested, columns.values())))
+            paths = () if is_told else self.paths(primary, shadow)
         else:
             paths = self.paths(primary, shadow)
             rows, disagreeing = 1, int(bool(paths))

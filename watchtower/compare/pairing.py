@@ -1,10 +1,9 @@
 """Items of the primary and of its shadows joined by request id, in event order.
 
 Time is the items' own: the start that half of those had reached which came since the last look, so that one of a clock
-that was ahead ends nobody's wait. An item comes when its exchange is over, which may have begun
-long before, so it waits from its end on. What waits longer than `wait_s` is given up, by the bucket of time that it lies
-in, so up to a sixteenth of the wait late and never early; memory is bounded in bytes, and beyond it the oldest are given
-up first.
+that was ahead ends nobody's wait. An item comes when its exchange is over, which may have begun long before, so it waits
+from its end on. What waits longer than `wait_s` is given up, by the bucket of time that it lies in, so up to a sixteenth
+of the wait late and never early; memory is bounded in bytes, and beyond it the oldest are given up first.
 
 What is counted is a leg: one request at one shadow. A primary that expects two shadows has two legs; a shadow's item is
 the other end of one. Every leg ends in exactly one of: paired, or one `Reason`. An id that comes again while the first
@@ -22,7 +21,7 @@ from watchtower.record import Word
 
 T = TypeVar("T")
 
-VERSION: Final = 1
+VERSION: Final = 2
 _ENTRY_SIZE: Final = 400  # bytes that a waiting id takes beside its item: its entry, two keys, its shadows' names
 _BUCKETS: Final = 16  # in one wait
 PRIMARY: Final = ""  # in the place of a shadow's name
