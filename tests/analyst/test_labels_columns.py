@@ -136,3 +136,12 @@ def test_shares_that_cannot_be_cut_are_no_predictions() -> None:
 
     assert (reading.is_measured, reading.has_estimates, reading.positive) == (False, False, None)
     assert reading.answers([0.75, 0.5], [None] * 2, [None] * 2).predicted == [None, None]
+
+
+@pytest.mark.parametrize("odd", [("NA", "fraud"), ("fraud", "error")])
+def test_an_odd_name_among_the_first_takes_no_estimates(odd: tuple[str, str]) -> None:
+    scored = Choice("out.class", "out.sure", None)
+    many = rows(*[("fair", "fair"), ("fraud", "fraud")] * 20, odd, score=0.5)
+
+    assert decide(scored, many, PerformanceSettings()).has_estimates
+    assert decide(scored, many, PerformanceSettings(score_of="predicted")).has_estimates

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn import metrics  # type: ignore[import-untyped]
 
 from watchtower.performance.classes import OTHER
-from watchtower.performance.classification import Classification
+from watchtower.performance.classification import Classification, ScoreOf
 from watchtower.performance.estimate import Estimate
 
 Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
@@ -156,6 +156,39 @@ def test_the_area_of_more_classes_is_scikit_learns_one_against_the_rest() -> Non
 
     expected = metrics.roc_auc_score(labels, probabilities, multi_class="ovr", average="macro")
     assert value_of(found.roc_auc) == pytest.approx(expected, abs=found.auc_grid_error)
+
+
+@pytest.mark.parametrize("score_of", ["positive", "predicted"])
+def test_a_junk_label_and_an_odd_prediction_among_many_make_no_third_class(score_of: ScoreOf) -> None:
+    labels, predicted, scores = binary(500)
+    odd_labels, odd_predicted = labels.astype(object), predicted.astype(object)
+    odd_labels[7], odd_predicted[8] = "NA", "error"
+    if score_of == "predicted":
+        scores = np.where(predicted == 1, scores, 1 - scores)
+    found = Classification(score_of=score_of)
+
+    found.update(odd_labels, odd_predicted, scores)
+
+    is_labelled, is_predicted = odd_labels == 1, odd_predicted == 1
+    assert value_of(found.precision) == pytest.approx(metrics.precision_score(is_labelled, is_predicted), abs=1e-12)
+    assert value_of(found.accuracy) == np.mean(odd_labels == odd_predicted)
+    assert (found.log_loss.count, found.roc_auc.count) == (500, 500)
+
+
+def test_a_third_class_of_some_size_is_one() -> None:
+    found = Classification()
+
+    found.update([0, 1] * 45 + [2] * 10, [0, 1] * 45 + [2] * 5 + [1] * 5)
+
+    assert not found.is_binary
+
+
+def test_two_classes_that_are_not_the_positive_one_are_not_measured_by_it() -> None:
+    found = Classification()
+
+    found.update(["a", "b"] * 50, ["a", "b"] * 50)
+
+    assert value_of(found.f1) == 1
 
 
 def test_the_predicted_classs_score_says_what_the_positive_classs_says() -> None:

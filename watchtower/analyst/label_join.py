@@ -6,7 +6,7 @@ decided from the first labelled rows and then kept: metrics of two tasks are no 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -207,7 +207,7 @@ def decide(columns: Choice, rows: Sequence[Joined], settings: PerformanceSetting
         score_of=score_of,
         classes=classes,
         positive=_positive(two, classes, positive),
-        is_binary=is_share or len({*classes} if has_vector else {*(classes or names), *said}) <= 2,
+        is_binary=is_share or _is_binary(classes or two or (*names, *said), () if has_vector else said),
         threshold=settings.threshold,
     )
 
@@ -232,6 +232,10 @@ def _two_classes(names: Sequence[str], said: Sequence[str], positive: str | None
         return ()
     last = positive or ("1" if "1" in found else found[1])
     return next(name for name in found if name != last), last
+
+
+def _is_binary(classes: Collection[str], said: Sequence[str]) -> bool:
+    return len({*classes}) <= 2 and are_mostly(said, {*classes})
 
 
 def _positive(two: Sequence[str], classes: Sequence[str], given: str | None) -> str:

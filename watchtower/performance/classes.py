@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 OTHER: Final = "other classes"
 MISSING: Final = -1
+MOSTLY: Final = 0.95  # of the rows: one "NA" of a CSV file makes no further class, and no regression
 _WHOLE: Final = re.compile(r"(-?\d{1,18})\.0+", re.ASCII)
 _TRUTHS: Final = {"true": "1", "false": "0"}
 # A name is kept for every class, and shown: longer ones are another text's beginning by mistake.

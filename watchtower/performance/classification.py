@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchtower.performance.calibration import CalibrationError
-from watchtower.performance.classes import MISSING, ClassIndex, class_name
+from watchtower.performance.classes import MISSING, MOSTLY, ClassIndex, class_name
 from watchtower.performance.confusion import Confusion, ConfusionState, OfClass
 from watchtower.performance.estimate import ALPHA, Estimate, unknown
 from watchtower.performance.moments import Mean
@@ -40,7 +40,7 @@ class Classification:
     Log loss = mean of -log(score of the label's class), scores kept from 0 and 1 as scikit-learn keeps them, Student's
     interval; `RocAuc` and `CalibrationError` say their own formulae. Two classes, one of them `positive` ("1" unless given): precision, recall
     and F1 are the positive class's, the score is its probability (or, `score_of="predicted"`, the predicted class's, which
-    is the same knowledge). More classes: macro means; with `probabilities`, one column for each of `classes`, log loss, the
+    is the same knowledge); what is neither of the two counts as not positive. More classes: macro means; with `probabilities`, one column for each of `classes`, log loss, the
     macro mean of one-against-the-rest areas, and the calibration of the predicted class's; with a score alone the latter
     only. Memory: 9 kB for 32 classes, 47 kB for scores, and as much for each class that has probabilities.
 
@@ -150,11 +150,12 @@ class Classification:
 
     @property
     def is_binary(self) -> bool:
-        return len({self.positive, *self.confusion.names, *self.classes}) <= 2
-
-    @property
-    def averaging(self) -> Literal["binary", "macro"]:
-        return "binary" if self.is_binary else "macro"
+        """Whether nearly all rows are of the positive class and one other: a junk name now and then makes no third."""
+        if len({*self.classes}) > 2:
+            return False
+        return len({self.positive, *self.confusion.names, *self.classes}) <= 2 or (
+            self.confusion.share_of_two(self.positive) >= MOSTLY
+        )
 
     @property
     def accuracy(self) -> Estimate:

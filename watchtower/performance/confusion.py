@@ -67,6 +67,16 @@ class Confusion:
         met = self.counts.sum(axis=0) + self.counts.sum(axis=1) > 0
         return [name for name, is_met in zip(self.index.names, met, strict=False) if is_met] + [OTHER] * bool(met[-1])
 
+    def share_of_two(self, name: str) -> float:
+        """Of the rows, those whose label and prediction are this class or the commonest other one; 0 if it was not met."""
+        code = self.index.find(name)
+        met = self.counts.sum(axis=0) + self.counts.sum(axis=1)
+        if code == self.index.limit or not met[code]:
+            return 0.0
+        met[[code, self.index.limit]] = 0
+        two = sorted({code, int(met.argmax())})
+        return float(self.counts[np.ix_(two, two)].sum()) / self.total
+
     @property
     def accuracy(self) -> Estimate:
         return share_of(self.correct, self.total, self.alpha)

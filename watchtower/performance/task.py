@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from watchtower.performance.classes import class_name
+from watchtower.performance.classes import MOSTLY, class_name
 from watchtower.performance.numbers import numbers
 from watchtower.performance.settings import Task
 
@@ -13,7 +13,6 @@ Numbers = NDArray[np.float64]
 
 # More different whole numbers than this are counts, not classes; NannyML and Evidently draw lines nearby (20 and 5).
 MOST_CLASSES: Final = 20
-MOSTLY: Final = 0.95  # of the labels: one "NA" of a CSV file makes no regression
 # What YAML 1.1 and PostgreSQL read as false and true, and how a test ends. A probability is of the second; of two other
 # names nobody knows.
 _PAIRS: Final = (
