@@ -11,6 +11,7 @@ from sklearn import metrics  # type: ignore[import-untyped]
 
 from watchtower.analyst.measuring import DECIDED_BY
 from watchtower.metrics import catalogue
+from watchtower.performance.labels import Value
 from watchtower.record import Exchange
 
 ROWS = 300
@@ -269,6 +270,28 @@ def test_a_label_that_is_none_of_the_classes_is_counted_and_left_out(
     assert values(shown)["f1"] == pytest.approx(metrics.f1_score(truth, [score > 0.5 for score in said]))
     assert values(shown)["roc_auc"] == pytest.approx(metrics.roc_auc_score(truth, said), abs=0.01)
     assert (counts(shown)["joined"], series(shown)["unusable_labels"]) == (ROWS, 1)
+
+
+def test_where_the_first_labels_are_all_of_one_class_the_later_one_is_positive(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"shadows": []})
+    later = range(DECIDED_BY + 1, DECIDED_BY + 21)
+    stage.label({n: "legit" if n else "NA" for n in range(DECIDED_BY + 1)})
+    before = stage.measure(answered(n, "legit") for n in range(DECIDED_BY + 1))
+    stage.label(dict.fromkeys(later, "fraud"))
+    shown = stage.measure(answered(n, "fraud" if n % 2 else "legit") for n in later)
+
+    assert (before["is_decided"], before["positive"], shown["positive"]) == (True, None, "fraud")
+    assert (values(shown)["precision"], values(shown)["recall"]) == (1, 0.5)
+
+
+@pytest.mark.parametrize(("name", "positive"), [(0, "1"), ("no", "yes"), ("legit", None)])
+def test_one_class_alone_tells_the_other_where_everybody_knows_it(
+    tmp_path: Path, name: Value, positive: str | None
+) -> None:
+    stage = LabelStage(tmp_path, {"shadows": []})
+    stage.label(dict.fromkeys(range(10), name))
+
+    assert stage.measure(answered(n, name) for n in range(10))["positive"] == positive
 
 
 def test_of_a_rare_class_that_has_no_label_yet_the_predictions_know(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from watchtower.performance.classes import class_name
 from watchtower.performance.labels import Label
 from watchtower.performance.numbers import number, numbers
 from watchtower.performance.settings import PerformanceSettings, Task
-from watchtower.performance.task import are_mostly, are_shares, class_names, decide_task
+from watchtower.performance.task import are_mostly, are_shares, class_names, decide_task, meant
 from watchtower.record import Role
 from watchtower.store.schemas import OUTPUT
 
@@ -26,6 +26,7 @@ ScoreOf = Literal["positive", "predicted"]
 
 _LABEL: Final = ".label"  # what `payload/derive.py` adds behind the name of a vector
 _SCORE: Final = ".score"
+A_FEW: Final = 5  # times that a class has to come, where it might be junk
 _OF_NEITHER: Final = (
     "predictions are shares, and which of two classes they speak for is not known: "
     "nothing is measured until performance.positive or performance.classes says it"
@@ -84,7 +85,7 @@ class Reading(msgspec.Struct, frozen=True):
     is_share: bool = False  # the prediction is a probability, cut at the threshold
     score_of: ScoreOf = "positive"
     classes: tuple[str, ...] = ()  # where all are known; of probabilities, in the order of their columns
-    positive: str | None = None
+    positive: str | None = None  # None while the labels that decided were all of the other class
     is_binary: bool = False
     threshold: float = 0.5
 
@@ -100,6 +101,10 @@ class Reading(msgspec.Struct, frozen=True):
             return False
         has_one = (self.is_share or self.columns.score is not None) and len(self.classes) <= 2
         return self.columns.vector is not None or (has_one and self.is_binary)
+
+    @property
+    def waits_for_positive(self) -> bool:
+        return self.task is Task.CLASSIFICATION and self.is_measured and self.positive is None
 
     def answers(self, predicted: Sequence[Any], scores: Sequence[Any], vectors: Sequence[Any]) -> Answers:
         if self.task is Task.REGRESSION:
@@ -196,9 +201,11 @@ def decide(columns: Choice, rows: Sequence[Joined], settings: PerformanceSetting
         classes = positions
     has_vector = width > 0 and len(classes) == width
     score_of: ScoreOf = "predicted" if columns.is_derived and not has_vector else settings.score_of
-    two = _two_classes(names, said, positive)
+    met = _met(names, said)
+    two = _two_classes(met, names, said, positive)
     if not classes and columns.score is not None and score_of == "positive":
         classes = two  # a score of the positive class leaves room for one other
+    named = () if has_vector else said if classes else (*said, *names)
     return Reading(
         Task.CLASSIFICATION,
         decision.why,
@@ -206,8 +213,8 @@ def decide(columns: Choice, rows: Sequence[Joined], settings: PerformanceSetting
         is_share=is_share,
         score_of=score_of,
         classes=classes,
-        positive=_positive(two, classes, positive),
-        is_binary=is_share or _is_binary(classes or two or (*names, *said), () if has_vector else said),
+        positive=_positive(two or met, classes, positive),
+        is_binary=is_share or _is_binary(classes or two or met, named),
         threshold=settings.threshold,
     )
 
@@ -223,29 +230,38 @@ def _width(cells: Iterable[Any]) -> int:
     return next((len(cell) for cell in cells if isinstance(cell, list)), 0)
 
 
-def _two_classes(names: Sequence[str], said: Sequence[str], positive: str | None) -> tuple[str, ...]:
+def _met(names: Sequence[str], said: Sequence[str]) -> list[str]:
+    """The classes, commonest first. What no model says is one only when it comes again: a rare class does, an "NA" seldom."""
+    labelled = [name for name, count in Counter(names).most_common() if count >= A_FEW]
+    return [*dict.fromkeys([*(name for name, _ in Counter(said).most_common()), *labelled])]
+
+
+def _two_classes(
+    met: Sequence[str], names: Sequence[str], said: Sequence[str], positive: str | None
+) -> tuple[str, ...]:
     """The two that nearly all labels and predictions are of, the positive one last; none where there are others."""
     given = [] if positive is None else [positive]
-    often = [name for values in (said, names) for name, _ in Counter(values).most_common()]
-    found = sorted([*dict.fromkeys([*given, *often])][:2])
+    found = sorted([*dict.fromkeys([*given, *met])][:2])
     if len(found) < 2 or not are_mostly(said, found) or not are_mostly(names, found):
         return ()
     last = positive or ("1" if "1" in found else found[1])
     return next(name for name in found if name != last), last
 
 
-def _is_binary(classes: Collection[str], said: Sequence[str]) -> bool:
-    return len({*classes}) <= 2 and are_mostly(said, {*classes})
+def _is_binary(classes: Collection[str], named: Sequence[str]) -> bool:
+    return len({*classes}) <= 2 and are_mostly(named, {*classes})
 
 
-def _positive(two: Sequence[str], classes: Sequence[str], given: str | None) -> str:
+def _positive(names: Sequence[str], classes: Sequence[str], given: str | None) -> str | None:
     """Of two classes, without a word on it: 1, or the second of those that are listed, or of the alphabet."""
     if classes:
         second = classes[1] if len(classes) == 2 else classes[0]
         return given if given is not None and given in classes else second
     if given is not None:
         return given
-    return two[1] if two else "1"
+    if len(names) == 1:
+        return meant(names[0])
+    return max(names) if len(names) == 2 else "1"
 
 
 def matrix(vectors: Sequence[Any], width: int) -> Numbers:

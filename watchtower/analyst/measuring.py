@@ -5,6 +5,7 @@ task it is, they are kept as they came, and what is shown of them is provisional
 """
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -15,7 +16,7 @@ import numpy as np
 from watchtower.analyst.estimating import Estimating, Labelled
 from watchtower.analyst.frames import Frame
 from watchtower.analyst.label_coverage import PeriodCoverage
-from watchtower.analyst.label_join import Choice, Joined, Reading, Row, choose, decide, joined
+from watchtower.analyst.label_join import A_FEW, Choice, Joined, Reading, Row, choose, decide, joined
 from watchtower.analyst.rolling import Rolling
 from watchtower.clock import SECOND
 from watchtower.performance.classification import Classification
@@ -65,6 +66,16 @@ class Measured:
                 names = np.array([self._segment(column, row.segments[at]) for row in mine])
                 for name in np.unique(names).tolist():
                     self._add((who, name), labelled.where(names == name), now_ns)
+
+    @property
+    def other_class(self) -> str | None:
+        """The class that came where the labels that decided were all of one; met some times, for it may be junk."""
+        met: Counter[str] = Counter()
+        for (_, segment), sums in self.series.items():
+            if segment is None:
+                met.update(sums.whole.confusion.met)
+        others = met.most_common(2)[1:]
+        return next((name for name, count in others if count >= A_FEW), None)
 
     def estimating(self, who: str) -> Estimating:
         found = self.estimates.get(who)
@@ -215,6 +226,7 @@ class Measuring:
             self.coverage.labelled(role, who, np.minimum(started, now_ns), known - started)
         if self._measured is not None:
             self._measured.update(rows, now_ns)
+            self._find_positive(self._measured, rows, now_ns)
             return
         if self._choice is None:  # no answer had the column that labels are of
             return
@@ -225,6 +237,12 @@ class Measuring:
             self._measured = Measured(decide(self._choice, self._early, self.settings), self.settings)
             self._measured.update(self._early, now_ns)
             self._early = []
+
+    def _find_positive(self, measured: Measured, rows: Sequence[Joined], now_ns: int) -> None:
+        """What was summed without knowing which class is the positive one begins anew with it."""
+        if measured.reading.waits_for_positive and (name := measured.other_class) is not None:
+            self._measured = Measured(msgspec.structs.replace(measured.reading, positive=name), self.settings)
+            self._measured.update(rows, now_ns)
 
     def state(self) -> bytes:
         measured = self._measured.state() if self._measured else None

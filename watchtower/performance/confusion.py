@@ -62,10 +62,15 @@ class Confusion:
         return int(self.counts.sum())
 
     @property
+    def met(self) -> dict[str, int]:
+        """How often each class was met, as label or prediction; and what they share beyond the limit."""
+        met = (self.counts.sum(axis=0) + self.counts.sum(axis=1)).tolist()
+        named = [*zip(self.index.names, met, strict=False), (OTHER, met[-1])]
+        return {name: count for name, count in named if count}
+
+    @property
     def names(self) -> list[str]:
-        """Classes that were met, as label or prediction; with what they share beyond the limit, if it was met."""
-        met = self.counts.sum(axis=0) + self.counts.sum(axis=1) > 0
-        return [name for name, is_met in zip(self.index.names, met, strict=False) if is_met] + [OTHER] * bool(met[-1])
+        return list(self.met)
 
     def share_of_two(self, name: str) -> float:
         """Of the rows, those whose label and prediction are this class or the commonest other one; 0 if it was not met."""

@@ -62,6 +62,11 @@ def class_names(values: Sequence[object]) -> list[str]:
     return [name for value in values if (name := class_name(value)) is not None]
 
 
+def meant(name: str) -> str | None:
+    """The class that means yes, where this is it or the one that means no."""
+    return next((pair[1] for pair in _PAIRS if name in pair), None)
+
+
 def are_mostly(names: Sequence[str], classes: Collection[str]) -> bool:
     return sum(name in classes for name in names) >= MOSTLY * len(names)
 
