@@ -43,10 +43,28 @@ def test_positions_name_the_classes_of_a_vector() -> None:
     assert (reading.classes, reading.columns.vector, reading.has_estimates) == (("0", "1", "2"), "out.p", True)
 
 
-def test_a_vector_whose_classes_have_other_names_leaves_the_score_of_the_predicted() -> None:
-    reading = decide(VECTOR, rows(("cat", "2"), ("dog", "0"), vector=[0.2, 0.3, 0.5]), PerformanceSettings())
+def test_places_in_a_vector_are_not_held_against_names() -> None:
+    said = rows(("cat", "2"), ("dog", "0"), vector=[0.2, 0.3, 0.5])
+
+    for settings in (PerformanceSettings(), PerformanceSettings(classes=("cat", "dog"))):
+        reading = decide(VECTOR, said, settings)
+        assert (reading.is_measured, reading.has_estimates) == (False, False)
+        assert "performance.classes" in reading.why
+
+
+def test_likeliest_classes_that_have_names_have_a_score_without_their_vector() -> None:
+    reading = decide(VECTOR, rows(("cat", "cat"), ("dog", "cat"), vector=[0.2, 0.3, 0.5]), PerformanceSettings())
 
     assert (reading.classes, reading.columns.vector, reading.score_of) == ((), None, "predicted")
+
+
+def test_one_vector_of_another_length_does_not_say_how_many_classes_there_are() -> None:
+    odd = rows((1, "2"), vector=[0.2, 0.3, 0.5])
+
+    assert decide(VECTOR, [*odd, *rows(*[(1, "1")] * 20, vector=[0.2, 0.8])], PerformanceSettings()).classes == (
+        "0",
+        "1",
+    )
 
 
 def test_a_configured_score_may_be_a_vector() -> None:

@@ -32,9 +32,10 @@ def labelled(stage: LabelStage, labels: list[Any]) -> None:
     stage.label(dict(enumerate(labels)))
 
 
-def test_shares_are_cut_at_the_threshold(tmp_path: Path) -> None:
+@pytest.mark.parametrize("score_of", ["positive", "predicted"])
+def test_shares_are_cut_at_the_threshold(tmp_path: Path, score_of: str) -> None:
     scores, truth = scored()
-    stage = LabelStage(tmp_path, {"performance": {"threshold": 0.3}})
+    stage = LabelStage(tmp_path, {"performance": {"threshold": 0.3, "score_of": score_of}})
     labelled(stage, truth)
     found = values(stage.measure(answered(n, score) for n, score in enumerate(scores)))
     said = [score >= 0.3 for score in scores]

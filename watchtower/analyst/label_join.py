@@ -31,6 +31,10 @@ _OF_NEITHER: Final = (
     "predictions are shares, and which of two classes they speak for is not known: "
     "nothing is measured until performance.positive or performance.classes says it"
 )
+_OF_NAMES: Final = (
+    "predictions are places in a vector of probabilities, and labels are names: "
+    "nothing is measured until performance.classes gives the names of all places, in their order"
+)
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -200,7 +204,11 @@ def decide(columns: Choice, rows: Sequence[Joined], settings: PerformanceSetting
     if not classes and are_mostly(names, positions):
         classes = positions
     has_vector = width > 0 and len(classes) == width
-    score_of: ScoreOf = "predicted" if columns.is_derived and not has_vector else settings.score_of
+    score_of: ScoreOf = "positive" if is_share else settings.score_of  # a share is of the class that it is cut for
+    if columns.is_derived and not has_vector:
+        if width and _are_places(predicted, labels, positions):
+            return Reading(Task.CLASSIFICATION, _OF_NAMES, columns, is_measured=False)
+        score_of = "predicted"
     met = _met(names, said)
     two = _two_classes(met, names, said, positive)
     if not classes and columns.score is not None and score_of == "positive":
@@ -227,7 +235,14 @@ def _probabilities(columns: Choice, rows: Sequence[Joined]) -> Choice:
 
 
 def _width(cells: Iterable[Any]) -> int:
-    return next((len(cell) for cell in cells if isinstance(cell, list)), 0)
+    """That most of them have."""
+    widths = Counter(len(cell) for cell in cells if isinstance(cell, list))
+    return widths.most_common(1)[0][0] if widths else 0
+
+
+def _are_places(predicted: Sequence[object], labels: Sequence[object], places: Sequence[str]) -> bool:
+    """Whether predictions are, and labels are not."""
+    return are_mostly(class_names(predicted), places) and not are_mostly(class_names(labels), places)
 
 
 def _met(names: Sequence[str], said: Sequence[str]) -> list[str]:
