@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from watchtower.analyst.label_join import Choice, Joined, Reading, choose, decide, matrix
+from watchtower.analyst.measuring import Measured
 from watchtower.performance.labels import Label, Value
 from watchtower.performance.settings import PerformanceSettings, Task
 
@@ -56,6 +57,18 @@ def test_likeliest_classes_that_have_names_have_a_score_without_their_vector() -
     reading = decide(VECTOR, rows(("cat", "cat"), ("dog", "cat"), vector=[0.2, 0.3, 0.5]), PerformanceSettings())
 
     assert (reading.classes, reading.columns.vector, reading.score_of) == ((), None, "predicted")
+
+
+def test_a_vector_of_very_many_classes_counts_as_its_likeliest_one() -> None:
+    many = rows(*[(number % 40, str(number % 40)) for number in range(400)], score=0.5, vector=[1 / 40] * 40)
+    reading = decide(VECTOR, many, PerformanceSettings())
+    measured = Measured(reading, PerformanceSettings())
+    measured.update(many, 0)
+    found = measured.series["blue", None].whole
+
+    assert (reading.columns.vector, reading.score_of, reading.has_estimates) == (None, "predicted", False)
+    assert (found.accuracy.value, found.calibration_error.count, len(found.scores_by_class)) == (1, 400, 1)
+    assert decide(VECTOR, many, PerformanceSettings(max_classes=40)).columns.vector is not None
 
 
 def test_one_vector_of_another_length_does_not_say_how_many_classes_there_are() -> None:

@@ -203,10 +203,11 @@ def decide(columns: Choice, rows: Sequence[Joined], settings: PerformanceSetting
     positions = tuple(str(at) for at in range(width))
     if not classes and are_mostly(names, positions):
         classes = positions
-    has_vector = width > 0 and len(classes) == width
+    has_all = width > 0 and len(classes) == width
+    has_vector = has_all and width <= settings.max_classes  # each class costs its curve, in each series
     score_of: ScoreOf = "positive" if is_share else settings.score_of  # a share is of the class that it is cut for
     if columns.is_derived and not has_vector:
-        if width and _are_places(predicted, labels, positions):
+        if width and not has_all and _are_places(predicted, labels, positions):
             return Reading(Task.CLASSIFICATION, _OF_NAMES, columns, is_measured=False)
         score_of = "predicted"
     met = _met(names, said)

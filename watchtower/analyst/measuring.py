@@ -102,9 +102,10 @@ class Measured:
         return found
 
     def _table(self, alpha: float) -> Classification:
+        are_told_apart = len(self.reading.classes) <= self._settings.max_classes
         return Classification(
             positive=self.reading.positive,
-            classes=self.reading.classes,
+            classes=self.reading.classes if are_told_apart else (),
             score_of=self.reading.score_of,
             bins=self._settings.calibration_bins,
             max_classes=self._settings.max_classes,

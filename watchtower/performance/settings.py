@@ -7,6 +7,8 @@ from watchtower.units import UNIT, Count, Seconds, Share
 
 _Alpha = Annotated[float, msgspec.Meta(gt=0, lt=0.5, extra={UNIT: "share"})]
 
+_Classes = Annotated[int, msgspec.Meta(ge=2, le=256)]
+
 
 class Task(StrEnum):
     AUTO = "auto"  # by the labels and predictions that come first
@@ -29,7 +31,7 @@ class PerformanceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     classes: tuple[str, ...] = ()  # in the order of the probabilities' columns
     segments: tuple[str, ...] = ()  # input columns or headers by whose values every number is told apart as well
     max_segments: Count = 20  # values of one segment column that are told apart; later ones are one
-    max_classes: Annotated[int, msgspec.Meta(ge=2, le=256)] = 32  # that are told apart; later ones are one
+    max_classes: _Classes = 32  # that are told apart; later ones are one, and of longer vectors the likeliest counts
     calibration_bins: Annotated[int, msgspec.Meta(ge=2, le=100)] = 10  # of the calibration error
     max_waiting: Count = 100_000  # labels of unknown ids; beyond it the oldest are dropped, and counted
     alpha: _Alpha = 0.05  # every interval misses the truth at most this often, looked at once
