@@ -319,3 +319,35 @@ def test_a_row_of_a_clock_that_was_ahead_does_not_keep_estimates_from_following(
         shown = stage.measure()
 
     assert {each["rows"] for each in series(shown)["without_labels"]} == {20}
+
+
+def test_a_clock_that_is_set_ahead_forgets_no_row_and_no_metric(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, ALONE)
+    stage.label({0: 1, 50_000: 1})
+    with stage.started() as analyst:
+        stage.record(answered(number, 0.9) for number in range(10))
+        settle(analyst)
+        stage.clock.epoch_ns += 400 * DAY * SECOND
+        stage.record([answered(50_000, 0.9, at_s=400 * DAY)], "w1-2")
+        settle(analyst)
+    shown = series(stage.performance())
+
+    assert (shown["rows"], shown["labelled"]) == (11, 2)
+
+
+@pytest.mark.parametrize("days", [400, 40_000])
+def test_after_a_clock_that_was_ahead_rows_and_labels_go_on(tmp_path: Path, days: int) -> None:
+    stage = LabelStage(tmp_path, {**ALONE, "performance": {"label_period": "2d"}})
+    first = stage.clock.epoch_ns
+    stage.clock.epoch_ns += days * DAY * SECOND
+    stage.label(dict.fromkeys(range(DECIDED_BY), 1), at_s=days * DAY)
+    stage.measure(answered(number, 0.9, at_s=days * DAY) for number in range(DECIDED_BY))
+    stage.clock.epoch_ns = first
+    for day in range(5):
+        stage.label({1000 + day: 1}, at_s=day * DAY)
+        stage.record([answered(1000 + day, 0.9, at_s=day * DAY)], f"w1-{day + 2}")
+        shown = series(stage.measure())
+        stage.clock.advance(DAY)
+
+    assert (shown["rows"], shown["labelled"]) == (3, 3)
+    assert {each["rows"] for each in shown["estimates"] if each["metric"] == "accuracy"} == {3}

@@ -36,3 +36,12 @@ def test_the_span_before_that_is_not() -> None:
 
 def test_what_is_long_past_is_forgotten_over_a_gap() -> None:
     assert shown(0, 9, 30) == [30]
+
+
+def test_a_clock_that_was_ahead_keeps_nothing_for_longer() -> None:
+    rolling = Rolling(Days, SPAN)
+    for day in (80, 95, 3, 14, 25):
+        rolling.set_back(day)
+        rolling.at(day).days.append(day)
+
+    assert (rolling.whole.days, rolling.since_ns) == ([14, 25], 14)

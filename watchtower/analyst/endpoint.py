@@ -113,7 +113,7 @@ class EndpointAnalysis:
                 self.totals["rows", Side.INPUT] += len(frame)
             if frame.key.outputs:
                 self.totals["rows", Side.OUTPUT] += len(frame)
-            parts.measuring.answered(frame, columns, now_ns)
+            parts.measuring.answered(frame, columns, self.labels.careful_ns())
             self.labels.offer(frame)
             if frame.key.role == Role.PRIMARY:
                 self._watch(frame, columns, now_ns)

@@ -29,6 +29,12 @@ class PeriodCoverage:
         for part in np.unique(parts).tolist():
             self._part(role, who, part * self._part_ns).update(lags_ns[parts == part])
 
+    def set_back(self, now_ns: int) -> None:
+        """What a clock counted that was ahead says nothing of the period, and ends nothing of it."""
+        if self._newest_ns > now_ns:
+            self._newest_ns = now_ns
+            self._parts = {key: part for key, part in self._parts.items() if key[2] <= now_ns}
+
     def of(self, roles: Iterable[str], who: str | None = None) -> Coverage:
         """Of one who answered, or of all with such a role."""
         chosen, whole = frozenset(roles), Coverage()

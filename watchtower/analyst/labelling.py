@@ -62,7 +62,7 @@ class Labelling:
         self._store = store
         self.measurings = measurings
         self._clock = clock
-        self._careful_ns = patient(clock)
+        self.careful_ns = patient(clock)  # one mistaken step ahead would end every period
         self._settle_ns = round(settle_s * SECOND)
         self._period_ns = round(max((one.settings.label_period for one in measurings.values()), default=1.0) * SECOND)
         limit = max((one.settings.max_waiting for one in measurings.values()), default=1)
@@ -105,7 +105,7 @@ class Labelling:
             return False
         before = self.unknown, self.taken
         if self._search is None and is_committed:
-            self._pending.expire(self._careful_ns())
+            self._pending.expire(self.careful_ns())
             self._search = self._begun(seen_ns)
             self._forget(began_ns)
         if self._search is not None:
@@ -156,7 +156,7 @@ class Labelling:
     def _looked_up(self, search: Search) -> Iterator[None]:
         """Rows first; then whether these had a label before, which lies beside them in time."""
         files = self._store.state.files()
-        since_ns = self._clock.wall_ns() - self._period_ns
+        since_ns = self.careful_ns() - self._period_ns
         rows = [entry for entry in files if entry.table is TableName.ROWS and entry.endpoint in self.measurings]
         missing = set(search.labels)
 
@@ -183,7 +183,7 @@ class Labelling:
         return ["variant", "role", "started", *measuring.columns(list(entry.columns))]
 
     def _end(self, search: Search) -> None:
-        now_ns = self._clock.wall_ns()
+        now_ns = self.careful_ns()
         joined: dict[str, list[tuple[Label, list[Row]]]] = {}
         for key, label in search.labels.items():
             self._settling.pop(key, None)
@@ -236,7 +236,7 @@ class Labelling:
     def _forget(self, now_ns: int) -> None:
         if now_ns - self._forgot_ns >= _FORGET_EVERY_NS:
             self._forgot_ns = now_ns
-            self._store.state.labels.forget(self._careful_ns() - self._period_ns, self._store.state.labels_taken)
+            self._store.state.labels.forget(self.careful_ns() - self._period_ns, self._store.state.labels_taken)
 
 
 def _take_rows(search: Search, found: Found, since_ns: int) -> set[RowKey]:

@@ -84,7 +84,9 @@ class Measured:
         return found
 
     def _add(self, key: Key, rows: Labelled, now_ns: int) -> None:
-        found = self._sums(key).at(now_ns)
+        sums = self._sums(key)
+        sums.set_back(now_ns)
+        found = sums.at(now_ns)
         if isinstance(found, Regression):
             found.update(rows.labels, rows.answers.predicted)
         else:
@@ -183,6 +185,7 @@ class Measuring:
             return
         # One row of a clock that was ahead must not end the period of all others.
         at_ns = min(key.window_ns, now_ns)
+        self.coverage.set_back(now_ns)
         self.coverage.answered(key.role, key.variant, at_ns, len(frame))
         measured = self._measured
         if measured is None or not measured.reading.has_estimates:
@@ -194,7 +197,9 @@ class Measuring:
         nothing = (None,) * len(frame)
         scores = columns.get(chosen.score or "", nothing)
         vectors = columns.get(chosen.vector or "", nothing)
-        measured.estimating(key.variant).answered(measured.reading.answers(predicted, scores, vectors), at_ns)
+        estimating = measured.estimating(key.variant)
+        estimating.recent.set_back(now_ns)
+        estimating.answered(measured.reading.answers(predicted, scores, vectors), at_ns)
 
     def columns(self, present: Sequence[str]) -> list[str]:
         """Which of a file's columns are needed beside the labels."""

@@ -43,6 +43,13 @@ class Rolling(Generic[T]):
         self._whole = self._told = None
         return self._newer
 
+    def set_back(self, now_ns: int) -> None:
+        """A clock that was ahead, and is no more, must not keep what it began for as long as it was ahead."""
+        if self._began_ns is not None:
+            self._began_ns = min(self._began_ns, now_ns)
+        if self._older_began_ns is not None:
+            self._older_began_ns = min(self._older_began_ns, now_ns)
+
     def told(self, make: Callable[[T], R]) -> R:
         """What is made of the whole, once for as long as nothing is added."""
         if self._told is None:
