@@ -43,8 +43,12 @@ def add(data_dir: Path, file: Path, *flags: str) -> int:
             '{"request_id": "r1", "value": "yes", "time": 5}\n\n{"request_id": "r2", "row": 3, "value": "no", "time": 6}',
         ),
         (
+            "labels.ndjson",
+            '\ufeff{"request_id": "r1", "value": "yes", "time": 5}\n{"request_id": "r2", "row": 3, "value": "no", "time": 6}',
+        ),
+        (
             "labels.json",
-            '[{"request_id": "r1", "value": "yes", "time": 5}, {"request_id": "r2", "row": 3, "value": "no", "time": 6}]',
+            '\ufeff[{"request_id": "r1", "value": "yes", "time": 5}, {"request_id": "r2", "row": 3, "value": "no", "time": 6}]',
         ),
     ],
 )
@@ -109,6 +113,26 @@ def test_adding_a_file_again_changes_nothing(
     add(data_dir, file)
 
     assert capsys.readouterr().out == "0 new, 0 updated, 1 repeated, 0 outdated\n"
+
+
+def test_a_line_is_that_of_the_file_behind_empty_and_broken_ones(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text('request_id,value,note\nr1,yes,"two\nlines"\n\nr2,,x\n')
+
+    assert add(data_dir, file) == 2
+    assert capsys.readouterr().err.splitlines()[0] == f"{file}:5: value is missing"
+
+
+def test_a_parquet_file_without_one_of_the_columns_is_told(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "labels.parquet"
+    pq.write_table(pa.table({"id": ["r1"], "churned": ["yes"]}), file)
+
+    assert add(data_dir, file) == 2
+    assert capsys.readouterr().err.splitlines()[0] == f"{file}:1: request_id must be a text of 1 to 256 bytes"
 
 
 def test_one_mistake_refuses_all_and_is_told_with_its_line(

@@ -1,6 +1,6 @@
 """Labels as people send them: what is taken, and what is said of the rest."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import msgspec
@@ -82,7 +82,7 @@ def test_a_bad_label_leaves_the_others_unharmed() -> None:
 
 
 def test_errors_beyond_the_first_hundred_are_only_counted() -> None:
-    parsed = parse_rows([{}] * 1000, NOW)
+    parsed = parse_rows(enumerate([{}] * 1000, 1), NOW)
 
     assert (len(parsed.errors), parsed.faults[LabelFault.BAD_ID]) == (100, 1000)
 
@@ -90,7 +90,7 @@ def test_errors_beyond_the_first_hundred_are_only_counted() -> None:
 def test_rows_of_a_csv_file_are_texts_and_may_have_other_columns() -> None:
     rows = [{"request_id": "a", "row": "2", "value": "1", "time": "", "note": "seen"}, {"request_id": "", "value": "1"}]
 
-    parsed = parse_rows(rows, NOW, first_line=2)
+    parsed = parse_rows(enumerate(rows, 2), NOW)
     assert parsed.labels == [Label(b"a", 2, "1", NOW)]
     assert told(parsed) == [(3, "bad_id")]
 
@@ -98,13 +98,24 @@ def test_rows_of_a_csv_file_are_texts_and_may_have_other_columns() -> None:
 def test_rows_of_a_parquet_file_have_types_of_their_own() -> None:
     row = {"request_id": b"a", "row": 1.0, "value": Decimal("2.5"), "time": datetime(2026, 11, 20, 12, tzinfo=UTC)}
 
-    assert parse_rows([row], NOW).labels == [Label(b"a", 1, 2.5, 1_795_176_000 * 10**9)]
+    assert parse_rows(enumerate([row], 1), NOW).labels == [Label(b"a", 1, 2.5, 1_795_176_000 * 10**9)]
+
+
+def test_a_day_of_a_parquet_file_is_its_beginning() -> None:
+    row = {"request_id": "a", "value": 1, "time": date(2026, 11, 20)}
+
+    assert parse_rows([(1, row)], NOW).labels[0].at_ns == 1_795_132_800 * 10**9
 
 
 def test_columns_may_be_called_anything() -> None:
     columns = LabelColumns(request_id="id", value="churned")
+    label = b'{"id": "a", "churned": "yes"}'
 
-    assert parse_rows([{"id": "a", "churned": "yes"}], NOW, columns).labels == [Label(b"a", 0, "yes", NOW)]
+    assert parse_lines([label], NOW, columns) == parse_json(label, NOW, columns)
+    assert parse_json(label, NOW, columns).labels == [Label(b"a", 0, "yes", NOW)]
+    assert parse_rows(enumerate([{"id": "a", "churned": "yes"}], 1), NOW, columns).labels == [
+        Label(b"a", 0, "yes", NOW)
+    ]
 
 
 def test_the_message_names_the_key_and_what_would_be_right() -> None:
@@ -122,7 +133,7 @@ anything = st.recursive(
 
 @given(anything, anything, anything, anything)
 def test_whatever_comes_is_a_label_or_a_fault(request_id: object, row: object, value: object, time: object) -> None:
-    parsed = parse_rows([{"request_id": request_id, "row": row, "value": value, "time": time}], NOW)
+    parsed = parse_rows(enumerate([{"request_id": request_id, "row": row, "value": value, "time": time}], 1), NOW)
 
     assert len(parsed.labels) + parsed.faults.total() == 1
 

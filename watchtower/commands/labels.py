@@ -3,11 +3,13 @@ import csv
 import math
 import sys
 import time
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
@@ -15,7 +17,7 @@ from watchtower.analyst.documents import PERFORMANCE, PerformanceView
 from watchtower.commands import found
 from watchtower.commands.labels_shown import disagreeing, told
 from watchtower.errors import ConfigError, WatchtowerError
-from watchtower.performance.labels import Label, LabelColumns, Parsed, parse_json, parse_lines, parse_rows
+from watchtower.performance.labels import USUAL, Label, LabelColumns, Parsed, parse_json, parse_lines, parse_rows
 from watchtower.store.database import Access
 from watchtower.store.fault import StoreError, translated
 from watchtower.store.inbox import InboxLabel, Received
@@ -42,9 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     adding.epilog, adding.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
     adding.add_argument("file", metavar="FILE", type=Path)
     found.add_arguments(adding, endpoint=None)
-    usual = LabelColumns()
     for name in LabelColumns.__struct_fields__:
-        flag, default = f"--{name.replace('_', '-')}", getattr(usual, name)
+        flag, default = f"--{name.replace('_', '-')}", getattr(USUAL, name)
         adding.add_argument(flag, metavar="COLUMN", default=default, dest=f"column_{name}", help=f"({default})")
 
     showing = parsers.add_parser("show", help="what labels say of the answers, and what is estimated without them")
@@ -108,24 +109,28 @@ def read(path: Path, columns: LabelColumns, now_ns: int) -> Parsed:
             match path.suffix.lower():
                 case ".csv":
                     with path.open(encoding="utf-8-sig", newline="") as file:
-                        return parse_rows(csv.DictReader(file), now_ns, columns, first_line=2)
+                        rows = csv.DictReader(file)
+                        return parse_rows(((rows.line_num, row) for row in rows), now_ns, columns)
                 case ".jsonl" | ".ndjson":
                     with path.open("rb") as lines:
-                        return parse_lines(lines, now_ns)
+                        lines.seek(len(BOM_UTF8) * (lines.read(len(BOM_UTF8)) == BOM_UTF8))
+                        return parse_lines(lines, now_ns, columns)
                 case ".json":
-                    return parse_json(path.read_bytes(), now_ns)
+                    return parse_json(path.read_bytes().removeprefix(BOM_UTF8), now_ns, columns)
                 case ".parquet" | ".pq":
-                    return parse_rows(_parquet_rows(path), now_ns, columns)
+                    return parse_rows(enumerate(_parquet_rows(path, columns), 1), now_ns, columns)
     except (StoreError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError([f"{path}: cannot be read: {error}"]) from error
     raise ConfigError([f"{path}: expected a name that ends in .csv, .jsonl, .ndjson, .json, .parquet or .pq"])
 
 
-def _parquet_rows(path: Path) -> Iterator[dict[str, object]]:
+def _parquet_rows(path: Path, columns: LabelColumns) -> Iterator[dict[str, object]]:
+    """Without the columns that are no label's: there may be hundreds."""
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches():
-            columns = [_python_values(column) for column in batch.columns]
-            yield from (dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True))
+        names = [name for name in msgspec.structs.astuple(columns) if name in file.schema_arrow.names]
+        for batch in file.iter_batches(columns=names):
+            found = dict(zip(batch.schema.names, map(_python_values, batch.columns), strict=True))
+            yield from ({name: values[at] for name, values in found.items()} for at in range(batch.num_rows))
 
 
 def _python_values(column: pa.Array) -> list[object]:

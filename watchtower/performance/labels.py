@@ -9,7 +9,7 @@ row are its key, and of two with one key the later time counts.
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, SupportsIndex
 
@@ -70,13 +70,16 @@ class LabelColumns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     time: str = "time"
 
 
+USUAL: Final = LabelColumns()
+
+
 class _Fault(Exception):  # noqa: N818  it never leaves this file
     def __init__(self, fault: LabelFault, message: str) -> None:
         super().__init__(message)
         self.fault = fault
 
 
-def parse_json(body: bytes, now_ns: int) -> Parsed:
+def parse_json(body: bytes, now_ns: int, columns: LabelColumns = USUAL) -> Parsed:
     try:
         decoded = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -84,21 +87,19 @@ def parse_json(body: bytes, now_ns: int) -> Parsed:
         return Parsed([], [LabelError(1, fault, f"this is no JSON: {error}")], Counter([fault]))
     if isinstance(decoded, dict) and decoded.keys() == {"labels"} and isinstance(decoded["labels"], list):
         decoded = decoded["labels"]
-    return _parsed(enumerate(decoded if isinstance(decoded, list) else [decoded], 1), now_ns, LabelColumns(), True)
+    return _parsed(enumerate(decoded if isinstance(decoded, list) else [decoded], 1), now_ns, columns, True)
 
 
-def parse_lines(lines: Iterable[bytes], now_ns: int) -> Parsed:
+def parse_lines(lines: Iterable[bytes], now_ns: int, columns: LabelColumns = USUAL) -> Parsed:
     """JSON Lines; empty ones are passed over."""
     return _parsed(
-        ((place, _decoded(line)) for place, line in enumerate(lines, 1) if line.strip()), now_ns, LabelColumns(), True
+        ((place, _decoded(line)) for place, line in enumerate(lines, 1) if line.strip()), now_ns, columns, True
     )
 
 
-def parse_rows(
-    rows: Iterable[Mapping[str, object]], now_ns: int, columns: LabelColumns | None = None, *, first_line: int = 1
-) -> Parsed:
-    """Rows of a table, CSV's as texts, which may have other columns too. A CSV file's first row stands on line 2."""
-    return _parsed(enumerate(rows, first_line), now_ns, columns or LabelColumns(), False)
+def parse_rows(rows: Iterable[tuple[int, Mapping[str, object]]], now_ns: int, columns: LabelColumns = USUAL) -> Parsed:
+    """Rows of a table with the lines on which they stand, CSV's as texts; they may have other columns too."""
+    return _parsed(rows, now_ns, columns, False)
 
 
 def _decoded(line: bytes) -> object:
@@ -189,6 +190,8 @@ def _time(given: object, name: str, now_ns: int) -> int:
     moment = given
     if isinstance(given, str):
         moment = _moment(given.strip())
+    elif isinstance(given, date) and not isinstance(given, datetime):
+        moment = datetime(given.year, given.month, given.day, tzinfo=UTC)
     if isinstance(moment, datetime):
         zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         # Through whole microseconds: a float of seconds would lose the last digits.
