@@ -63,6 +63,14 @@ def test_what_is_restored_waits_as_long_as_it_would_have() -> None:
     assert [restored.expire(100), len(restored)] == [1, 1]
 
 
+def test_what_a_lower_limit_drops_is_counted_too() -> None:
+    restored = PendingLabels(period_ns=100, limit=1)
+
+    restored.restore(waiting(label(b"a"), label(b"b")).state())
+
+    assert (len(restored), restored.dropped) == (1, 1)
+
+
 def test_many_that_end_at_once_are_quickly_gone() -> None:
     waiting = PendingLabels(period_ns=10, limit=100_000)
     for number in range(100_000):

@@ -78,6 +78,6 @@ class PendingLabels:
     def restore(self, data: bytes) -> None:
         kept = read_version(data, VERSION, PendingState)
         self._waiting, self._count = OrderedDict(), 0
+        self.expired, self.dropped = kept.expired, kept.dropped
         for came_ns, label in kept.labels:
             self.wait(label, came_ns)
-        self.expired, self.dropped = kept.expired, kept.dropped
