@@ -4,7 +4,7 @@ The same label sent again changes nothing. Another value for the same row is an 
 there: it gets a new number, so that the analyst meets it as it meets every new one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple, Self
 
 import msgspec
@@ -76,18 +76,6 @@ class LabelInbox:
                 (number, limit),
             )
             return [InboxLabel(request_id, row, _value.decode(value), *rest) for request_id, row, value, *rest in rows]
-
-    def find(self, request_ids: Sequence[str]) -> list[InboxLabel]:
-        """Those that came before their rows."""
-        found = []
-        with self._database.reading() as connection:
-            for request_id in request_ids:
-                rows = connection.execute(
-                    "SELECT request_id, row, value, at_ns, number FROM labels_inbox WHERE request_id = ? ORDER BY row",
-                    (request_id,),
-                )
-                found += [InboxLabel(name, row, _value.decode(value), *rest) for name, row, value, *rest in rows]
-        return found
 
     def forget(self, before_ns: int, up_to_number: int) -> int:
         """Removes those whose period has ended and that were read; gives how many."""
