@@ -30,6 +30,11 @@ def test_shares_against_nothing_and_one_are_scores_of_classes() -> None:
     assert decide_task([1, 0, "true"], [0.9, 0.2, 0.6])[:2] == (CLASSES, ("0", "1"))
 
 
+def test_a_share_that_rounding_puts_beyond_one_is_one() -> None:
+    assert decide_task([1, 0, 1], [0.9, 0.2, 1.0000001])[:2] == (CLASSES, ("0", "1"))
+    assert decide_task([1, 0, 1], [0.9, 0.2, 1.1])[:2] == (NUMBERS, ())
+
+
 def test_what_is_configured_is_not_doubted() -> None:
     assert decide_task([1, 0], [1, 0], NUMBERS) == (NUMBERS, (), "configured")
 

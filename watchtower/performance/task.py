@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from watchtower.performance.classes import MOSTLY, class_name
 from watchtower.performance.numbers import numbers
+from watchtower.performance.score_grid import probable
 from watchtower.performance.settings import Task
 
 Numbers = NDArray[np.float64]
@@ -75,7 +76,7 @@ def are_shares(labels: Sequence[object], predicted: Sequence[object]) -> bool:
     """Whether predictions are probabilities: some are fractions, all are from 0 to 1, and labels are whole or no numbers."""
     found = numbers([value for value in predicted if value is not None])
     known = found[np.isfinite(found)]
-    if not known.size or known.size < MOSTLY * found.size or known.min() < 0 or known.max() > 1:
+    if not known.size or known.size < MOSTLY * found.size or not probable(known)[0].all():
         return False
     return _fractions(known) > 0 and _fractions(numbers(labels)) <= (1 - MOSTLY) * len(labels)
 
