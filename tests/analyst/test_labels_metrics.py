@@ -234,6 +234,18 @@ def test_a_shadow_that_answers_one_number_beside_probabilities_ends_no_analyst(t
     assert counts(shown)["joined"] == 5
 
 
+def test_a_shadow_that_became_a_variant_is_shown_as_that_with_all_its_rows(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    later = [primary(n, {"instances": [{"age": 1}]}, {"predictions": [1]}, variant="v2") for n in range(5, 20)]
+    stage.label(dict.fromkeys(range(20), 1))
+    before = series(stage.measure([one for n in range(5) for one in (answered(n, 1), shadowed(n, 1))]), "v2")
+    stage.record(later, "w1-2")
+    after = series(stage.measure(), "v2")
+
+    assert (before["role"], before["rows"], before["labelled"]) == ("shadow", 5, 5)
+    assert (after["role"], after["rows"], after["labelled"]) == ("primary", 20, 20)
+
+
 def shares(score: float) -> object:
     return score
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchtower.performance.coverage import Coverage
+from watchtower.record import Role
 
 # Rows leave the account when their whole part of the period has ended.
 _PARTS: Final = 30
@@ -35,17 +36,17 @@ class PeriodCoverage:
             self._newest_ns = now_ns
             self._parts = {key: part for key, part in self._parts.items() if key[2] <= now_ns}
 
-    def of(self, roles: Iterable[str], who: str | None = None) -> Coverage:
-        """Of one who answered, or of all with such a role."""
-        chosen, whole = frozenset(roles), Coverage()
-        for (role, name, _), part in self._parts.items():
-            if role in chosen and who in {None, name}:
+    def of(self, role: str | None = None, who: str | None = None) -> Coverage:
+        """Of one who answered, in whatever role, or of all with such a role."""
+        whole = Coverage()
+        for (its, name, _), part in self._parts.items():
+            if role in {None, its} and who in {None, name}:
                 whole.merge(part)
         return whole
 
-    def who(self) -> list[tuple[str, str]]:
-        """Everybody who answered, with their role."""
-        return sorted({(role, who) for role, who, _ in self._parts})
+    def roles(self) -> dict[str, str]:
+        """Everybody who answered, with the role of late: a shadow may have become a variant."""
+        return {who: role for role, who, _ in sorted(self._parts, key=lambda key: (key[2], key[0] == Role.PRIMARY))}
 
     def _part(self, role: str, who: str, at_ns: int) -> Coverage:
         begins_ns = at_ns - at_ns % self._part_ns

@@ -28,7 +28,7 @@ REGRESSION: Final = ("mae", "rmse", "mape", "r2", "bias")
 def performance_view(
     endpoint: str, measuring: Measuring, unknown: int, waiting: int, now_ns: int, latest_ns: int
 ) -> PerformanceView:
-    measured, coverage = measuring.measured, measuring.coverage.of([Role.PRIMARY])
+    measured, coverage = measuring.measured, measuring.coverage.of(Role.PRIMARY)
     reading = measured.reading if measured else None
     return PerformanceView(
         endpoint=endpoint,
@@ -54,7 +54,7 @@ def performance_view(
 
 def _series(measuring: Measuring, measured: Measured) -> list[PerformanceSeriesView]:
     """Who answered, whole first; a model that answers and has no labels yet is shown with what is estimated of it."""
-    roles = {who: role for role, who in measuring.coverage.who()}
+    roles = measuring.coverage.roles()
     keys = {(who, None) for who in measured.estimates} | measured.series.keys()
     ordered = sorted(keys, key=lambda key: (roles.get(key[0]) != Role.PRIMARY, key[0], key[1] or ""))
     return [_one(measuring, measured, key, roles.get(key[0], "")) for key in ordered]
@@ -63,7 +63,7 @@ def _series(measuring: Measuring, measured: Measured) -> list[PerformanceSeriesV
 def _one(measuring: Measuring, measured: Measured, key: Key, role: str) -> PerformanceSeriesView:
     who, segment = key
     sums = measured.series.get(key)
-    coverage = measuring.coverage.of([role], who) if segment is None else None
+    coverage = measuring.coverage.of(who=who) if segment is None else None
     estimating = measured.estimates.get(who) if segment is None else None
     last = estimating.blocks[-1] if estimating and estimating.blocks else None
     return PerformanceSeriesView(
