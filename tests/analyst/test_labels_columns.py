@@ -141,6 +141,10 @@ def test_the_positive_class_is_that_of_labels_and_predictions_together(positive:
     assert decide(PLAIN, said, PerformanceSettings(positive=positive)).positive == "fraud"
 
 
+def test_of_two_names_1_is_positive_whatever_the_alphabet_says() -> None:
+    assert decide(PLAIN, rows(("a", "a"), (1, 1)), PerformanceSettings()).positive == "1"
+
+
 def test_a_few_odd_labels_turn_no_other_class_positive() -> None:
     many = rows(*[("fair", "fair"), ("fraud", "fraud")] * 20, ("NA", "fraud"))
 
@@ -153,6 +157,21 @@ def test_one_score_without_a_word_on_its_classes_is_of_the_two_that_are_named() 
 
     assert decide(scored, many, PerformanceSettings()).classes == ("fair", "fraud")
     assert decide(scored, many, PerformanceSettings(score_of="predicted")).classes == ()
+
+
+@pytest.mark.parametrize(("settings", "positive"), [({}, "fraud"), ({"positive": "legit"}, "legit")])
+def test_of_two_names_the_one_with_the_high_scores_is_positive(settings: dict[str, Any], positive: str) -> None:
+    scored = Choice("out.class", "out.sure", None)
+    many = [*rows(*[("legit", "legit")] * 20, score=0.1), *rows(*[("fraud", "fraud")] * 20, score=0.8)]
+    reading = decide(scored, many, PerformanceSettings(**settings))
+
+    assert (reading.positive, reading.classes[1]) == (positive, positive)
+
+
+def test_names_that_everybody_knows_say_more_than_scores() -> None:
+    many = [*rows(("no", "no"), ("no", "no"), score=0.9), *rows(("yes", "yes"), score=0.4)]
+
+    assert decide(Choice("out.class", "out.sure", None), many, PerformanceSettings()).positive == "yes"
 
 
 def test_a_shadow_that_answers_in_another_way_decides_nothing() -> None:

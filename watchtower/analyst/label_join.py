@@ -213,6 +213,8 @@ def decide(columns: Choice, rows: Sequence[Joined], settings: PerformanceSetting
     met = _met(names, said)
     two = _two_classes(met, names, said, positive)
     if not classes and columns.score is not None and score_of == "positive":
+        if positive is None:
+            two = _by_score(two, deciding)
         classes = two  # a score of the positive class leaves room for one other
     named = () if has_vector else said if classes else (*said, *names)
     return Reading(
@@ -222,7 +224,7 @@ def decide(columns: Choice, rows: Sequence[Joined], settings: PerformanceSetting
         is_share=is_share,
         score_of=score_of,
         classes=classes,
-        positive=_positive(two or met, classes, positive),
+        positive=_positive(two or sorted(met), classes, positive),
         is_binary=is_share or _is_binary(classes or two or met, named),
         threshold=settings.threshold,
     )
@@ -264,6 +266,17 @@ def _two_classes(
     return next(name for name in found if name != last), last
 
 
+def _by_score(two: tuple[str, ...], rows: Sequence[Joined]) -> tuple[str, ...]:
+    """That one last which is said where the score is high; nobody knows by names such as these."""
+    if len(two) < 2 or meant(two[1]) is not None:
+        return two
+    said = np.array([class_name(row.predicted) for row in rows], np.object_)
+    scores = numbers([row.score for row in rows])
+    first, second = (scores[(said == name) & np.isfinite(scores)] for name in two)
+    is_other = first.size > 0 and second.size > 0 and first.mean() > second.mean()
+    return (two[1], two[0]) if is_other else two
+
+
 def _is_binary(classes: Collection[str], named: Sequence[str]) -> bool:
     return len({*classes}) <= 2 and are_mostly(named, {*classes})
 
@@ -277,7 +290,7 @@ def _positive(names: Sequence[str], classes: Sequence[str], given: str | None) -
         return given
     if len(names) == 1:
         return meant(names[0])
-    return max(names) if len(names) == 2 else "1"
+    return names[1] if len(names) == 2 else "1"
 
 
 def matrix(vectors: Sequence[Any], width: int) -> Numbers:
