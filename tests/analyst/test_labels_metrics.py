@@ -246,6 +246,20 @@ def test_a_shadow_that_became_a_variant_is_shown_as_that_with_all_its_rows(tmp_p
     assert (after["role"], after["rows"], after["labelled"]) == ("primary", 20, 20)
 
 
+def test_a_model_that_has_no_labels_any_more_is_shown_no_more(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"shadows": [], "performance": {"label_period": "10d"}})
+    stage.label(dict.fromkeys(range(DECIDED_BY), 1))
+    asked = {"instances": [{"age": 1}]}
+    stage.record(primary(n, asked, {"predictions": [0.9]}, variant="old") for n in range(DECIDED_BY))
+    shown = []
+    for day, days in ((0, 0), (19, 19), (20, 1)):
+        stage.clock.advance(86400 * days)
+        stage.record([answered(1000 + day, 0.9, at_s=86400 * day)], f"w1-{day + 2}")
+        shown.append([each["who"] for each in stage.measure()["series"]])
+
+    assert shown == [["old"], ["blue", "old"], ["blue"]]
+
+
 def shares(score: float) -> object:
     return score
 

@@ -45,3 +45,16 @@ def test_a_clock_that_was_ahead_keeps_nothing_for_longer() -> None:
         rolling.at(day).days.append(day)
 
     assert (rolling.whole.days, rolling.since_ns) == ([14, 25], 14)
+
+
+def test_where_nothing_is_added_any_more_the_spans_end_all_the_same() -> None:
+    rolling = Rolling(Days, SPAN)
+    for day in (0, 12):
+        rolling.at(day).days.append(day)
+
+    assert [(rolling.forget(day), rolling.whole.days) for day in (21, 22, 31, 32)] == [
+        (False, [0, 12]),
+        (False, [12]),
+        (False, [12]),
+        (True, [12]),
+    ]

@@ -88,7 +88,8 @@ class Estimating:
         self._made = made
         self._first = made(settings.alpha)  # the calibration's
         self.positive = self._first.positive
-        self.recent = Rolling(lambda: self._fresh(settings.alpha), RECENT_NS)
+        self._alpha = settings.alpha
+        self.recent = self._nothing_yet()
         self._block_real, self._block = made(BLOCK_ALPHA), self._fresh(BLOCK_ALPHA)
         self._block_since_ns = 0
         self.blocks: deque[Block] = deque(maxlen=_BLOCKS_KEPT)
@@ -102,6 +103,15 @@ class Estimating:
         if scores is not None:
             self.recent.at(at_ns).update(answers.predicted, scores)
             self._estimated = None
+
+    def forget(self, at_ns: int) -> bool:
+        """Whether nothing was answered lately."""
+        since_ns = self.recent.since_ns
+        if self.recent.forget(at_ns):
+            self.recent = self._nothing_yet()
+        if self.recent.since_ns != since_ns:
+            self._estimated = None
+        return self.recent.since_ns is None
 
     def labelled(self, rows: Labelled, now_ns: int) -> None:
         if (missing := CALIBRATION_ROWS - self._first.count) > 0:
@@ -151,6 +161,9 @@ class Estimating:
         wrong = [metric for metric in METRICS if disagrees(told[metric], found[metric])]
         self.blocks.append(Block(self._block_since_ns, now_ns, real.count, told, found, wrong))
         self._block_real, self._block = self._made(BLOCK_ALPHA), self._fresh(BLOCK_ALPHA)
+
+    def _nothing_yet(self) -> Rolling[Cbpe]:
+        return Rolling(lambda: self._fresh(self._alpha), RECENT_NS)
 
     def _fresh(self, alpha: float) -> Cbpe:
         return Cbpe(positive=self.positive, classes=self._reading.classes, alpha=alpha)

@@ -83,6 +83,18 @@ class Measured:
             found = self.estimates[who] = Estimating(self.reading, self._settings, self._table)
         return found
 
+    def forget(self, now_ns: int, at_ns: int) -> None:
+        """What the period has left behind is shown no more; nor is who neither answers nor has labels any more.
+
+        `at_ns`: the time of the answers that are read, which may be of long ago.
+        """
+        for key in [key for key, sums in self.series.items() if sums.forget(now_ns)]:
+            del self.series[key]
+        past = [who for who, one in self.estimates.items() if one.forget(at_ns)]
+        for who in past:
+            if (who, None) not in self.series:
+                del self.estimates[who]
+
     def _add(self, key: Key, rows: Labelled, now_ns: int) -> None:
         sums = self._sums(key)
         sums.set_back(now_ns)
@@ -188,7 +200,10 @@ class Measuring:
         self.coverage.set_back(now_ns)
         self.coverage.answered(key.role, key.variant, at_ns, len(frame))
         measured = self._measured
-        if measured is None or not measured.reading.has_estimates:
+        if measured is None:
+            return
+        measured.forget(now_ns, at_ns)
+        if not measured.reading.has_estimates:
             return
         chosen = measured.reading.columns
         predicted = columns.get(chosen.prediction)

@@ -50,6 +50,14 @@ class Rolling(Generic[T]):
         if self._older_began_ns is not None:
             self._older_began_ns = min(self._older_began_ns, now_ns)
 
+    def forget(self, now_ns: int) -> bool:
+        """Where nothing is added any more, time goes on all the same: whether nothing of it is lately."""
+        if self._began_ns is None or now_ns - self._began_ns < self._span_ns:
+            return False
+        if self._older is not None:
+            self._older = self._older_began_ns = self._whole = self._told = None
+        return now_ns - self._began_ns >= 2 * self._span_ns
+
     def told(self, make: Callable[[T], R]) -> R:
         """What is made of the whole, once for as long as nothing is added."""
         if self._told is None:
