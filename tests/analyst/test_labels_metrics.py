@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from label_stage import LabelStage, answered, counts, series, shadowed, values
+from label_stage import LabelStage, answered, counts, series, settle, shadowed, values
 from recording import primary
 from sklearn import metrics  # type: ignore[import-untyped]
 
@@ -258,6 +258,21 @@ def test_a_model_that_has_no_labels_any_more_is_shown_no_more(tmp_path: Path) ->
         shown.append([each["who"] for each in stage.measure()["series"]])
 
     assert shown == [["old"], ["blue", "old"], ["blue"]]
+
+
+def test_a_metric_that_is_shown_no_more_is_no_number(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"shadows": [], "performance": {"label_period": "10d"}})
+    stage.label(dict.fromkeys(range(DECIDED_BY), 1))
+    with stage.started() as analyst:
+        stage.record(answered(n, 1) for n in range(DECIDED_BY))
+        settle(analyst)
+        before = stage.totals().by(catalogue.PERFORMANCE, "metric")["accuracy"]
+        stage.clock.advance(20 * 86400)
+        stage.record([answered(1000, 1, at_s=20 * 86400)], "w1-2")
+        settle(analyst)
+        after = stage.totals().by(catalogue.PERFORMANCE, "metric")["accuracy"]
+
+    assert (before, np.isnan(after)) == (1, True)
 
 
 def shares(score: float) -> object:
