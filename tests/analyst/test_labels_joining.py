@@ -1,11 +1,13 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from analyst_stage import ENDPOINT
 from label_stage import KEPT, LabelStage, answered, counts, series, settle, shadowed, values
 from recording import primary
 
+from watchtower.analyst.documents import PERFORMANCE, key
 from watchtower.analyst.measuring import DECIDED_BY
 from watchtower.clock import SECOND
 from watchtower.metrics import catalogue
@@ -212,6 +214,18 @@ def test_a_row_that_is_older_than_the_label_period_takes_no_label(tmp_path: Path
     stage.label({1: 1}, at_s=DAY)
 
     assert counts(stage.measure())["joined"] == 0
+
+
+def test_another_endpoints_longer_period_is_none_of_this_ones(tmp_path: Path) -> None:
+    short = {**ENDPOINT, "match": {"path": "/churn"}, "performance": {"label_period": "1d"}}
+    fraud = {**ENDPOINT, "name": "fraud", "match": {"path": "/fraud"}, "performance": {"label_period": "30d"}}
+    stage = LabelStage(tmp_path, endpoints=[short, fraud])
+    stage.measure([answered(1, 0.9), msgspec.structs.replace(answered(2, 0.9), endpoint="fraud")])
+    stage.clock.advance(DAY)
+    stage.label({1: 1, 2: 1}, at_s=DAY)
+    stage.measure()
+
+    assert [stage.documents()[key(PERFORMANCE, name)]["joined"] for name in ("churn", "fraud")] == [0, 1]
 
 
 def test_of_too_many_waiting_labels_the_oldest_are_counted_unknown(tmp_path: Path) -> None:

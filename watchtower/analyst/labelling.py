@@ -64,7 +64,7 @@ class Labelling:
         self._clock = clock
         self.careful_ns = patient(clock)  # one mistaken step ahead would end every period
         self._settle_ns = round(settle_s * SECOND)
-        self._period_ns = round(max((one.settings.label_period for one in measurings.values()), default=1.0) * SECOND)
+        self._period_ns = max(map(_period_ns, measurings.values()), default=SECOND)
         limit = max((one.settings.max_waiting for one in measurings.values()), default=1)
         self._pending = PendingLabels(period_ns=self._period_ns, limit=limit)
         self._settling: dict[RowKey, tuple[int, Label]] = {}  # with when they are looked up
@@ -156,19 +156,20 @@ class Labelling:
     def _looked_up(self, search: Search) -> Iterator[None]:
         """Rows first; then whether these had a label before, which lies beside them in time."""
         files = self._store.state.files()
-        since_ns = self.careful_ns() - self._period_ns
+        now_ns = self.careful_ns()
+        since_ns = {name: now_ns - _period_ns(one) for name, one in self.measurings.items()}
         rows = [entry for entry in files if entry.table is TableName.ROWS and entry.endpoint in self.measurings]
         missing = set(search.labels)
 
         def is_needed(entry: FileEntry) -> bool:
             # When all primary's rows are found, only what their shadows said can be missing, and it lies nearby.
             near_ns = search.oldest_ns - self._settle_ns
-            return entry.max_ns >= (since_ns if missing else max(since_ns, near_ns))
+            return entry.max_ns >= max(since_ns[entry.endpoint], 0 if missing else near_ns)
 
         wanted = Wanted(search.labels)
         for found in find(self._store.directory, rows, wanted, self._columns, is_needed):
             if found is not None:
-                missing -= _take_rows(search, found, since_ns)
+                missing -= _take_rows(search, found, since_ns[found.entry.endpoint])
             yield
         if not search.rows:
             return
@@ -258,6 +259,10 @@ def _take_rows(search: Search, found: Found, since_ns: int) -> set[RowKey]:
         if role == Role.PRIMARY:
             primaries.add(key)
     return primaries
+
+
+def _period_ns(measuring: Measuring) -> int:
+    return round(measuring.settings.label_period * SECOND)
 
 
 def _key(label: Label) -> RowKey:
