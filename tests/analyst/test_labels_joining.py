@@ -1,3 +1,5 @@
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,11 @@ from label_stage import KEPT, LabelStage, answered, counts, series, settle, shad
 from recording import primary
 
 from watchtower.analyst.documents import PERFORMANCE, key
+from watchtower.analyst.labelling import STATE
 from watchtower.analyst.measuring import DECIDED_BY
 from watchtower.clock import SECOND
 from watchtower.metrics import catalogue
+from watchtower.store.database import NAME
 from watchtower.store.inbox import InboxLabel
 from watchtower.store.state import State
 
@@ -214,6 +218,22 @@ def test_a_row_that_is_older_than_the_label_period_takes_no_label(tmp_path: Path
     stage.label({1: 1}, at_s=DAY)
 
     assert counts(stage.measure())["joined"] == 0
+
+
+def test_labels_that_wait_are_written_when_they_change(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    written = []
+    with stage.measured() as analyst:
+        for number in (100, 101, 102):
+            stage.record([answered(number, 0.9)], f"w1-{number}")
+            stage.label({2: 1} if number == 102 else {})
+            settle(analyst)
+            with closing(sqlite3.connect(stage.data_dir / NAME)) as database:
+                written += database.execute("SELECT rowid FROM blobs WHERE name = ?", (STATE,)).fetchone()
+
+    assert written[0] == written[1] < written[2]
+    assert counts(stage.measure())["waiting"] == 2
 
 
 def test_another_endpoints_longer_period_is_none_of_this_ones(tmp_path: Path) -> None:

@@ -114,6 +114,7 @@ class Analyst:
         self._store = store
         self._parts = parts
         self._labels = labels
+        self._kept_labels: Mapping[str, bytes] = {}
         self._clock = clock
         self._observer = observer
         self._may_sample = may_sample
@@ -167,7 +168,9 @@ class Analyst:
         wall_ns = self._clock.wall_ns()
         positions = self._reader.positions
         try:
-            blobs: dict[str, bytes | None] = dict(self._labels.state())
+            labels = self._labels.state()
+            # A hundred thousand that wait for a month are megabytes, which no commit but the first has to write.
+            blobs: dict[str, bytes | None] = {} if labels == self._kept_labels else dict(labels)
             documents = dict(self._gone)
             for part in self._parts.values():
                 blobs |= part.before_commit(wall_ns)
@@ -181,6 +184,7 @@ class Analyst:
         except StoreError as error:
             self._fail(error)
             return False
+        self._kept_labels = labels
         if self._is_failing:
             logger.info("the store can be written again")
         self._is_failing = False
