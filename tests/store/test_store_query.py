@@ -2,12 +2,12 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from store_samples import BEGAN, DAY, SETTINGS, asked, exchanges, flip_a_byte, keep_rows, opened
+from store_samples import BEGAN, DAY, SETTINGS, asked, entry, exchanges, flip_a_byte, keep_rows, opened
 
 from watchtower.store.fault import StoreError, StoreFault
 from watchtower.store.files import FOLDER
 from watchtower.store.query import Query
-from watchtower.store.schemas import DUCKDB, SCHEMAS, TableName
+from watchtower.store.schemas import DUCKDB, SCHEMAS, TableName, Type
 from watchtower.store.settings import StoreSettings
 from watchtower.store.statement import QueryError
 from watchtower.store.views import create, views
@@ -67,9 +67,7 @@ def test_columns_in_another_order_are_the_same_columns(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         keep_rows(store, 1, in_a=[1], in_b=[10])
         keep_rows(store, 2, in_b=[20], in_a=[2])
-        (view,) = (view for view in views(store.state.files()) if view.name == "rows")
 
-    assert create(view, "").count("read_parquet") == 1
     assert asked(tmp_path, 'SELECT "in.a" AS a, "in.b" AS b FROM rows ORDER BY a') == [
         {"a": 1, "b": 10},
         {"a": 2, "b": 20},
@@ -82,6 +80,17 @@ def test_a_column_that_a_file_lacks_is_null_there(tmp_path: Path) -> None:
         keep_rows(store, 2, in_a=["x"])
 
     assert asked(tmp_path, ALL) == [{"request_id": "1", "a": None}, {"request_id": "2", "a": "x"}]
+
+
+def test_files_that_have_each_their_own_columns_cost_no_more_than_their_sum() -> None:
+    files = [
+        entry(number, columns={f"in.{number}": Type.INTEGER, "in.a": list(Type)[number % 7]}) for number in range(900)
+    ]
+    (view,) = (view for view in views(files) if view.name == "rows")
+    statement = create(view, "")
+
+    assert statement.count("read_parquet") == 1
+    assert len(statement) < 100 * len(files)
 
 
 def test_a_file_of_an_earlier_schema_is_read_with_the_others(tmp_path: Path) -> None:

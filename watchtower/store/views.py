@@ -1,9 +1,10 @@
 """The tables as DuckDB sees them: SQL text for views over the manifest's files. Decisions only.
 
-Files that were written with the same columns are read together, without opening each to ask for its types; those that
-differ are cast to what evolution.py settles. There is a view for each table, `rows_ENDPOINT` for each endpoint with
-rows, and `rows` when it is the only one. To SQL, `rows_A` and `rows_a` are one: it is the endpoint's that has the newest
-row, and the other has a number.
+A view reads all of its files as one, told the columns that evolution.py settles: DuckDB finds them by name, casts those
+that a file has of another type, and opens no file to ask. A SELECT for each set of columns that files have would take
+minutes where clients leave out what they do not know. There is a view for each table, `rows_ENDPOINT` for each endpoint
+with rows, and `rows` when it is the only one. To SQL, `rows_A` and `rows_a` are one: it is the endpoint's that has the
+newest row, and the other has a number.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 from watchtower.store.evolution import Columns, settled
 from watchtower.store.files import FileEntry
-from watchtower.store.schemas import DUCKDB, SCHEMAS, TableName, Type
+from watchtower.store.schemas import DUCKDB, SCHEMAS, TableName
 
 
 class View(NamedTuple):
@@ -33,8 +34,8 @@ def views(files: Sequence[FileEntry]) -> list[View]:
 
 def create(view: View, folder: str) -> str:
     """The statement that makes it."""
-    selects = [_select(columns, paths, view.columns) for columns, paths in _alike(view.files, folder)]
-    return f"CREATE VIEW {quoted(view.name)} AS {' UNION ALL '.join(selects) or _nothing(view.columns)}"
+    selected = _files(view, folder) if view.files else _nothing(view.columns)
+    return f"CREATE VIEW {quoted(view.name)} AS {selected}"
 
 
 def quoted(identifier: str) -> str:
@@ -69,27 +70,13 @@ def _columns(table: TableName, files: Sequence[FileEntry]) -> Columns:
     return settled([schema, *(entry.columns for entry in files)])
 
 
-def _alike(files: Sequence[FileEntry], folder: str) -> list[tuple[Columns, list[str]]]:
-    """Paths by what the files hold: DuckDB finds columns by name, and clients send them in any order."""
-    groups: dict[tuple[tuple[str, Type], ...], list[str]] = {}
-    for entry in files:
-        groups.setdefault(tuple(sorted(entry.columns.items())), []).append(f"{folder}/{entry.path}")
-    return [(dict(columns), paths) for columns, paths in groups.items()]
-
-
-def _select(present: Columns, paths: Sequence[str], wanted: Columns) -> str:
-    spelled = {name.lower(): name for name in present}
-    columns = []
-    for name, kind in wanted.items():
-        mine = spelled.get(name.lower())
-        if mine is None:
-            columns.append(f"NULL::{DUCKDB[kind]} AS {quoted(name)}")
-        elif DUCKDB[present[mine]] == DUCKDB[kind]:
-            columns.append(f"{quoted(mine)} AS {quoted(name)}")
-        else:
-            columns.append(f"CAST({quoted(mine)} AS {DUCKDB[kind]}) AS {quoted(name)}")
-    listed = ", ".join(literal(path) for path in paths)
-    return f"SELECT {', '.join(columns)} FROM read_parquet([{listed}], hive_partitioning = false)"  # noqa: S608  quoted
+def _files(view: View, folder: str) -> str:
+    columns = ", ".join(
+        f"{literal(name)}: {{name: {literal(name)}, type: {literal(DUCKDB[kind])}, default_value: NULL}}"
+        for name, kind in view.columns.items()
+    )
+    paths = ", ".join(literal(f"{folder}/{entry.path}") for entry in view.files)
+    return f"SELECT * FROM read_parquet([{paths}], schema = MAP {{{columns}}}, hive_partitioning = false)"  # noqa: S608  quoted
 
 
 def _nothing(wanted: Columns) -> str:
