@@ -74,6 +74,18 @@ def test_a_merged_file_holds_every_row_in_the_order_of_the_files(tmp_path: Path)
     assert found == {"request_id": ["0", "1", "10"], "in.a": [1, 2, None], "in.b": [None, None, "x"]}
 
 
+def test_whole_numbers_are_merged_with_broken_ones(tmp_path: Path) -> None:
+    tables = TableWriter(tmp_path, SETTINGS, iter([1, 2]))
+    files: list[FileEntry] = []
+    for number, value in enumerate([2**53 + 1, 2.5]):
+        tables.add(TableName.ROWS, "churn", rows(number, more={"in.a": [value]}), now_ns=BEGAN)
+        files += tables.flush()
+    merged = merge(tmp_path, Merge(tuple(files)), 9, SETTINGS)
+
+    assert [list(each.columns.values())[-1] for each in (*files, merged)] == [Type.INTEGER, Type.NUMBER, Type.NUMBER]
+    assert pq.read_table(tmp_path / merged.path)["in.a"].to_pylist() == [2.0**53, 2.5]
+
+
 def test_its_entry_is_true(tmp_path: Path) -> None:
     files = written(tmp_path, a=[1, 2], b=["x"])
     merged = merge(tmp_path, Merge(tuple(files)), 9, SETTINGS)

@@ -30,8 +30,14 @@ def test_a_column_that_one_of_them_lacks_is_no_disagreement() -> None:
     assert agree({"a": INTEGER}, {"b": NUMBER})
 
 
-def test_integers_and_numbers_do_not_share_a_file() -> None:
-    assert not agree({"a": INTEGER}, {"a": NUMBER})
+def test_integers_and_numbers_share_a_file() -> None:
+    assert agree({"a": INTEGER}, {"a": NUMBER})
+    assert agree({"a": NUMBER}, {"a": INTEGER})
+
+
+def test_numbers_and_texts_do_not_share_a_file() -> None:
+    assert not agree({"a": INTEGER}, {"a": TEXT})
+    assert not agree({"a": VECTOR}, {"a": NUMBER})
 
 
 def test_what_agrees_is_gathered_in_as_few_files_as_can_be() -> None:

@@ -115,6 +115,16 @@ def test_a_column_that_changes_its_type_begins_another_file(tmp_path: Path) -> N
     assert [(entry.columns["in.a"], entry.rows) for entry in files] == [(Type.INTEGER, 2), (Type.TEXT, 1)]
 
 
+def test_whole_numbers_and_broken_ones_share_a_file(tmp_path: Path) -> None:
+    tables = writer(tmp_path)
+    for number, value in enumerate([1, 2.5, 3]):
+        tables.add(ROWS, "churn", rows(number, more={"in.a": [value]}), now_ns=BEGAN)
+    (entry,) = tables.flush()
+
+    assert entry.columns["in.a"] is Type.NUMBER
+    assert pq.read_table(tmp_path / entry.path)["in.a"].to_pylist() == [1.0, 2.5, 3.0]
+
+
 def test_a_column_of_nulls_alone_is_left_out(tmp_path: Path) -> None:
     tables = writer(tmp_path)
     tables.add(ROWS, "churn", rows(1, more={"in.a": [None]}), now_ns=BEGAN)

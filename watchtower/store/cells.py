@@ -57,6 +57,19 @@ def fitted(values: Any, wanted: Type, rows: int) -> pa.Array:
         return _as_text(values).cast(ARROW[wanted])
 
 
+def arranged(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
+    """With all columns of the schema, in its types; those that the batch lacks are null."""
+    present = set(batch.schema.names)
+    columns = [
+        # An integer beyond a float's exact ones becomes the nearest, as in every query over both.
+        batch.column(field.name).cast(field.type, safe=False)
+        if field.name in present
+        else pa.nulls(len(batch), field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
 def type_of(found: pa.DataType) -> Type | None:
     """What a decoded column of this Arrow type is kept as."""
     if pa.types.is_dictionary(found):

@@ -14,10 +14,11 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from watchtower.clock import SECOND
-from watchtower.store.evolution import gathered
+from watchtower.store.cells import arranged
+from watchtower.store.evolution import gathered, settled
 from watchtower.store.fault import StoreError, translated
 from watchtower.store.files import HOUR_NS, FileEntry, path_of, write
-from watchtower.store.schemas import ARROW, Type
+from watchtower.store.schemas import ARROW
 from watchtower.store.settings import StoreSettings
 
 _HELD: Final = 32 * 1024**2  # bytes of memory at most, before they are written as a row group
@@ -53,9 +54,7 @@ def plan(present: Collection[FileEntry], now_ns: int, settings: StoreSettings) -
 def merge(directory: Path, chosen: Merge, sequence: int, settings: StoreSettings) -> FileEntry:
     """Writes them as one file, a row group in memory at a time. The old ones stay until the manifest says otherwise."""
     first = chosen.files[0]
-    columns: dict[str, Type] = {}
-    for entry in chosen.files:
-        columns.update(entry.columns)
+    columns = settled(entry.columns for entry in chosen.files)
     schema = pa.schema([(name, ARROW[kind]) for name, kind in columns.items()])
     path = path_of(first.table, first.endpoint, first.hour_ns, sequence)
     size = write(directory, path, schema, _row_groups(directory, chosen.files, schema, settings), settings.row_group)
@@ -111,18 +110,8 @@ def _read(directory: Path, entry: FileEntry, schema: pa.Schema) -> Iterator[pa.T
         with translated(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
             for batch in file.iter_batches(_BATCH):
                 read += batch.num_rows
-                yield _fitted(batch, schema)
+                yield arranged(batch, schema)
             if read != entry.rows:
                 raise pa.ArrowInvalid(f"{read} rows where {entry.rows} were written")
     except StoreError as error:
         raise DamagedFileError(error, entry) from error
-
-
-def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
-    """With all columns of the schema; those that the file lacks are null."""
-    present = set(batch.schema.names)
-    columns = [
-        batch.column(field.name).cast(field.type) if field.name in present else pa.nulls(batch.num_rows, field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)

@@ -1,7 +1,9 @@
 """What becomes of a column whose type is not the same everywhere: a client changes its mind, and yesterday's files stay.
 
-Integers beside numbers are numbers. Everything else that disagrees is text, which holds any value as a person would
-write it. A column that is not there is null. Files keep the types that they were written with; a query casts them.
+Integers beside numbers are numbers, and share files as such: many clients write 5 for 5.0, and a file for each of the
+ways in which ten columns can be whole would be a thousand. Everything else that disagrees is text, which holds any value
+as a person would write it. A column that is not there is null. Files keep the types that they were written with; a query
+casts them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,15 +39,19 @@ def settled(several: Iterable[Columns]) -> dict[str, Type]:
 
 
 def agree(one: Columns, other: Columns) -> bool:
-    """Whether one file can hold both as they are: what both have, they have alike.
+    """Whether one file can hold both: what both have, they have alike, or both have it as numbers, or as texts.
 
     Spelled alike, too: of two columns of one file whose names differ in their case, SQL finds the first.
     """
     spelled = {name.lower(): name for name in other}
     return all(
-        spelled.get(name.lower(), name) == name and (other.get(name, kind) is kind or {other[name], kind} <= _TEXTS)
+        spelled.get(name.lower(), name) == name and _are_alike(kind, other.get(name, kind))
         for name, kind in one.items()
     )
+
+
+def _are_alike(one: Type, other: Type) -> bool:
+    return one is other or {one, other} <= _TEXTS or {one, other} <= _NUMBERS
 
 
 def gathered(several: Sequence[Columns]) -> list[list[int]]:

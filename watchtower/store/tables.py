@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from watchtower.clock import SECOND
 from watchtower.store import cells
-from watchtower.store.evolution import Columns, gathered
+from watchtower.store.evolution import Columns, gathered, settled
 from watchtower.store.fault import StoreError
 from watchtower.store.files import HOUR_NS, FileEntry, path_of, remove, write
 from watchtower.store.schemas import ARROW, INPUT, OUTPUT, SCHEMAS, TableName, Type
@@ -98,16 +98,12 @@ class TableWriter:
         self.waiting_bytes = self.waiting_rows = 0
 
     def _write(self, key: _Key, pieces: list[_Piece]) -> FileEntry:
-        columns: dict[str, Type] = {}
-        for piece in pieces:
-            columns.update(piece.columns)
-        table = pa.concat_tables([pa.Table.from_batches([piece.batch]) for piece in pieces], promote_options="default")
+        columns = settled(piece.columns for piece in pieces)
         schema = pa.schema([(name, ARROW[kind]) for name, kind in columns.items()])
+        table = pa.concat_tables([cells.arranged(piece.batch, schema) for piece in pieces])
         sequence = next(self._sequences)
         path = path_of(key.table, key.endpoint, key.hour, sequence)
-        size = write(
-            self._directory, path, schema, [table.select(list(columns)).cast(schema)], self._settings.row_group
-        )
+        size = write(self._directory, path, schema, [table], self._settings.row_group)
         return FileEntry(
             table=key.table,
             endpoint=key.endpoint,
