@@ -1,11 +1,11 @@
 """The analyst's metrics: what was committed, told behind each commit, so that a crash counts nothing twice."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from threading import Lock
 
 from watchtower.analyst.analyst import Work
-from watchtower.analyst.documents import VerdictView
 from watchtower.analyst.endpoint import EndpointAnalysis
 from watchtower.analyst.skip import SkipReason
 from watchtower.compare.difference import Failure
@@ -25,7 +25,7 @@ class AnalystCells:
         self._lock = Lock()
         self._endpoints: list[EndpointAnalysis] = []
         self._told: dict[tuple[Metric, _Label], float] = {}
-        self._watched: dict[str, frozenset[str]] = {}  # columns by endpoint, as they were last shown
+        self._shown: set[tuple[Metric, _Label]] = set()  # gauges, behind the last commit
         self._lag = cells.gauge(catalogue.ANALYST_LAG)
         self._store_bytes = cells.gauge(catalogue.STORE_BYTES)
         self._store_failures = cells.counters(catalogue.STORE_FAILURES)
@@ -53,11 +53,14 @@ class AnalystCells:
         self._told |= self._unknown_labels()
 
     def committed(self, damage: Mapping[str, int], strangers: Mapping[str, int]) -> None:
+        before, self._shown = self._shown, set()
         for endpoint in self._endpoints:
             self._count(_totals(endpoint))
             self._show_shadows(endpoint)
             self._show_drift(endpoint)
             self._show_performance(endpoint)
+        for metric, labels in before - self._shown:
+            self._cells.gauge(metric, *labels).set(0.0 if metric is catalogue.DRIFT_ALARM else math.nan)
         self._count(self._unknown_labels())
         self._count({(catalogue.ANALYST_JOURNAL_DAMAGE, (fault,)): count for fault, count in damage.items()})
         self._count({(catalogue.ANALYST_SKIPPED, (name, _STRANGER)): count for name, count in strangers.items()})
@@ -68,68 +71,54 @@ class AnalystCells:
                 self._cells.counter(metric, *labels).inc(more)
                 self._told[metric, labels] = total
 
+    def _show(self, metric: Metric, value: float | None, *labels: str) -> None:
+        """What is not known any more must not go on standing there as it was."""
+        if value is not None:
+            self._cells.gauge(metric, *labels).set(value)
+            self._shown.add((metric, labels))
+
     def _show_shadows(self, endpoint: EndpointAnalysis) -> None:
         for view in endpoint.shadow_views:
             names = (endpoint.name, view.shadow)
             if view.compared:
-                self._cells.gauge(catalogue.SHADOW_AGREEMENT, *names).set(view.agreeing / view.compared)
+                self._show(catalogue.SHADOW_AGREEMENT, view.agreeing / view.compared, *names)
             for verdict in view.verdicts:
-                self._show_verdict((*names, verdict.budget), verdict, is_judged=not view.is_twin)
-
-    def _show_verdict(self, names: _Label, verdict: VerdictView, *, is_judged: bool) -> None:
-        if is_judged:  # the noise that a twin measures would ring as somebody's fault
-            self._cells.gauge(catalogue.SHADOW_VERDICT, *names).set(_DECISIONS[verdict.decision])
-        for metric, value in (
-            (catalogue.SHADOW_VERDICT_VALUE, verdict.value),
-            (catalogue.SHADOW_VERDICT_LOW, verdict.low),
-            (catalogue.SHADOW_VERDICT_HIGH, verdict.high),
-        ):
-            if value is not None:
-                self._cells.gauge(metric, *names).set(value)
+                if not view.is_twin:  # the noise that it measures would ring as somebody's fault
+                    self._show(catalogue.SHADOW_VERDICT, _DECISIONS[verdict.decision], *names, verdict.budget)
+                self._show(catalogue.SHADOW_VERDICT_VALUE, verdict.value, *names, verdict.budget)
+                self._show(catalogue.SHADOW_VERDICT_LOW, verdict.low, *names, verdict.budget)
+                self._show(catalogue.SHADOW_VERDICT_HIGH, verdict.high, *names, verdict.budget)
 
     def _show_drift(self, endpoint: EndpointAnalysis) -> None:
         watch, name = endpoint.parts.watch, endpoint.name
         if watch.baseline is None:
             return
-        self._cells.gauge(catalogue.DRIFT_EVIDENCE_THRESHOLD, name).set(watch.panel.threshold)
+        self._show(catalogue.DRIFT_EVIDENCE_THRESHOLD, watch.panel.threshold, name)
         alarmed = {alarm.column for alarm in watch.alarms}
-        found = watch.evidence()
-        # Of a column that another baseline does not have, the last alarm would stand for ever.
-        gone = dict.fromkeys(self._watched.get(name, frozenset()) - found.keys(), 0.0)
-        self._watched[name] = frozenset(found)
-        for column, evidence in (gone | found).items():
-            self._cells.gauge(catalogue.DRIFT_EVIDENCE, name, column).set(evidence)
-            self._cells.gauge(catalogue.DRIFT_ALARM, name, column).set(column in alarmed)
+        for column, evidence in watch.evidence().items():
+            self._show(catalogue.DRIFT_EVIDENCE, evidence, name, column)
+            self._show(catalogue.DRIFT_ALARM, column in alarmed, name, column)
         for column, effects in watch.effects.items():
             for label in catalogue.DRIFT_EFFECT.labels[-1].values:
-                if (value := getattr(effects, label)) is not None:
-                    self._cells.gauge(catalogue.DRIFT_EFFECT, name, column, label).set(value)
+                self._show(catalogue.DRIFT_EFFECT, getattr(effects, label), name, column, label)
         if watch.last is not None:
-            left_out = watch.last.held.profiles.left_out
-            self._cells.gauge(catalogue.DRIFT_COLUMNS_LEFT_OUT, name).set(left_out)
+            self._show(catalogue.DRIFT_COLUMNS_LEFT_OUT, watch.last.held.profiles.left_out, name)
 
     def _show_performance(self, endpoint: EndpointAnalysis) -> None:
         view = endpoint.performance_view
         if view is None:
             return
-        if view.coverage is not None:
-            self._cells.gauge(catalogue.LABEL_COVERAGE, endpoint.name).set(view.coverage)
+        self._show(catalogue.LABEL_COVERAGE, view.coverage, endpoint.name)
         for series in view.series:
             if series.segment is not None:
                 continue
+            names = (endpoint.name, series.who)
             for one in series.estimates:
-                names = (endpoint.name, series.who, one.metric)
-                for metric, value in (
-                    (catalogue.PERFORMANCE, one.value),
-                    (catalogue.PERFORMANCE_LOW, one.low),
-                    (catalogue.PERFORMANCE_HIGH, one.high),
-                ):
-                    if value is not None:
-                        self._cells.gauge(metric, *names).set(value)
+                self._show(catalogue.PERFORMANCE, one.value, *names, one.metric)
+                self._show(catalogue.PERFORMANCE_LOW, one.low, *names, one.metric)
+                self._show(catalogue.PERFORMANCE_HIGH, one.high, *names, one.metric)
             for one in series.without_labels:
-                if one.value is not None:
-                    names = (endpoint.name, series.who, one.metric)
-                    self._cells.gauge(catalogue.PERFORMANCE_ESTIMATE, *names).set(one.value)
+                self._show(catalogue.PERFORMANCE_ESTIMATE, one.value, *names, one.metric)
 
     def _unknown_labels(self) -> dict[tuple[Metric, _Label], float]:
         """An id that nobody knows belongs to no endpoint, unless there is only one that it could belong to."""

@@ -1,5 +1,6 @@
 """Which baseline is in force: what an operator sets or configures, whatever else happens at the same time."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from watchtower.analyst_assembly import assembled
 from watchtower.analyst_cells import AnalystCells
 from watchtower.clock import SECOND
 from watchtower.drift.baseline import build
-from watchtower.metrics import catalogue
+from watchtower.metrics.catalogue import DRIFT_ALARM, DRIFT_EFFECT
 from watchtower.metrics.cells import Cells
 from watchtower.store.state import State
 
@@ -68,26 +69,6 @@ def test_what_is_set_while_the_first_rows_become_one_stays_in_force(tmp_path: Pa
 
     assert in_force(stage) == ["mine 1"]
     assert shown(stage) == ("mine 1", "mine 1", 2000)
-
-
-def test_the_alarm_of_a_column_that_another_baseline_has_not_is_over_in_the_metrics(tmp_path: Path) -> None:
-    stage = watched(tmp_path)
-    plain = [
-        primary(n, {"instances": [{"plan": "new"}] * 50}, {"predictions": [0.5] * 50}, 300 + n) for n in range(600)
-    ]
-    stage.clock.advance(1000)
-    stage.record(plain)
-    with stage.started() as analyst:
-        while analyst.step():
-            pass
-        analyst.commit()
-        before = stage.totals().by(catalogue.DRIFT_ALARM, "column")
-        set_mine(stage)
-        analyst.commit()
-        analyst.commit()
-
-    assert before["in.plan"] == 1
-    assert stage.totals().value(catalogue.DRIFT_ALARM) == 0
 
 
 def test_one_that_was_frozen_is_registered_once_over_restarts(tmp_path: Path) -> None:
@@ -237,3 +218,27 @@ def test_rows_within_the_lateness_are_none_too_late(tmp_path: Path, lateness: st
     live(stage, [primary(9_999_999, {"instances": [{"age": 40.0}]}, {"predictions": [0.5]}, 60 * 10)])
 
     assert stage.status()["late_rows"] == (0 if lateness == "6h" else 1)
+
+
+def test_the_metrics_tell_no_alarm_of_a_column_that_is_watched_no_more(tmp_path: Path) -> None:
+    stage = watched(tmp_path)
+    stage.record(minutes(20, first=5, shift=2.0))
+    stage.clock.advance(20 * 60)
+    with stage.started() as analyst:
+        while analyst.step():
+            pass
+        analyst.commit()
+        alarms = [stage.totals().value(DRIFT_ALARM, column="in.age")]
+        columns = (("in.income",), ([float(number) for number in range(2000)],))
+        other = build([columns], name="other", source="other.csv", made_at_ns=1)
+        with State(stage.data_dir) as state:
+            state.baselines.add("churn", "other", "other.csv", other.to_bytes(), 1)
+        analyst.commit()
+        stage.clock.advance(stage.config.analyst.commit_every)
+        analyst.step()
+        alarms.append(stage.totals().value(DRIFT_ALARM, column="in.age"))
+        effect = stage.totals().value(DRIFT_EFFECT, column="in.age", measure="psi")
+
+    assert stage.drift()["baseline"] == "other 1"
+    assert alarms == [1, 0]
+    assert math.isnan(effect)
