@@ -74,3 +74,13 @@ def test_an_alarm_of_yesterday_is_left() -> None:
 
 def test_alarms_can_be_left_off() -> None:
     assert due([], [NOON], 0.0, {}, ReportSettings(every=None, on_alarm=False), NOON) is None
+
+
+def test_what_a_clock_dated_that_was_ahead_holds_nothing_up() -> None:
+    ahead = NOON + 365 * DAY
+    pages = [page(ahead), page(ahead, Occasion.ALARM)]
+    tried = {Occasion.SCHEDULE: ahead, Occasion.ALARM: ahead}
+
+    assert due(pages, [], ahead, tried, DAILY, NOON) == (Occasion.SCHEDULE, NOON)
+    assert due(pages, [NOON - 60], ahead, tried, ONLY_ALARMS, NOON) == (Occasion.ALARM, NOON - 60)
+    assert due([], [ahead], 0.0, {}, ONLY_ALARMS, NOON) is None
