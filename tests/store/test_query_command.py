@@ -1,18 +1,35 @@
 import argparse
 import json
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from store_samples import keep_rows, opened
 
+from sidecar import DEADLINE_S, until
 from watchtower.commands import query
 from watchtower.store.fault import StoreError
 from watchtower.store.files import FOLDER
 
 Run = Callable[..., int]
 BOTH = 'select request_id, "in.a" as a from rows order by 1'
+# Rows enough to be printed, and then none any more.
+ENDLESS = "select i from range(1000000000000000) t(i) where i < 20000 or hash(i) = 5"
+
+
+@contextmanager
+def started(data_dir: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "watchtower", "query", "--data-dir", str(data_dir), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.fixture
@@ -171,3 +188,27 @@ def test_wrong_usage_is_status_2(arguments: list[str], run: Run) -> None:
         run(*arguments, *([BOTH] if arguments else []))
 
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_query_without_an_end_ends_when_it_is_told_to(
+    number: signal.Signals, status: int, run: Run, tmp_path: Path
+) -> None:
+    with started(tmp_path, "--csv", ENDLESS) as process:
+        assert process.stdout
+        assert process.stderr
+        while process.stdout.readline() != b"16000\n":  # soon it looks for another row
+            assert process.poll() is None
+        process.send_signal(number)
+
+        assert (process.wait(DEADLINE_S), process.stderr.read()) == (status, b"")
+
+
+def test_a_file_that_is_told_to_end_is_not_left_half_written(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    with started(tmp_path, "--parquet", str(folder / "out.parquet"), ENDLESS) as process:
+        assert until(lambda: process.poll() is not None or list(folder.iterdir()))
+        process.terminate()
+
+        assert (process.wait(DEADLINE_S), list(folder.iterdir())) == (143, [])

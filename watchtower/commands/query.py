@@ -1,10 +1,14 @@
 import argparse
 import csv
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 import msgspec
@@ -56,6 +60,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    with _ended_at_once(args.parquet and _temporary(args.parquet)):
+        return _ask(args)
+
+
+@contextmanager
+def _ended_at_once(half: Path | None) -> Iterator[None]:
+    """By Control-C and SIGTERM, with nothing left half written.
+
+    Python tells of signals between two of its own steps, and one of DuckDB's may take for ever. So a thread is told of them.
+    """
+    ear, mouth = os.pipe()
+    os.set_blocking(mouth, False)
+
+    def watch() -> None:
+        if told := os.read(ear, 1):
+            if half is not None:
+                half.unlink(missing_ok=True)
+            os._exit(128 + told[0])  # as shells have it
+
+    numbers = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
+    handlers = {each: signal.signal(each, lambda *_: None) for each in numbers}
+    earlier = signal.set_wakeup_fd(mouth)
+    thread = Thread(target=watch, name="signals", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(earlier)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        os.close(mouth)
+        thread.join()
+        os.close(ear)
+
+
+def _ask(args: argparse.Namespace) -> int:
     since_ns = None if args.last is None else time.time_ns() - round(args.last * SECOND)
     config, data_dir = found.configured(args)
     with Query(data_dir, config.store if config else StoreSettings(), since_ns=since_ns, verify=args.verify) as query:
@@ -172,7 +212,7 @@ def _plain(value: Any) -> str:
 
 def _write_parquet(answer: Answer, path: Path) -> int:
     """Under another name until it is whole."""
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = _temporary(path)
     rows = 0
     with translated(path):
         try:
@@ -185,3 +225,7 @@ def _write_parquet(answer: Answer, path: Path) -> int:
             temporary.unlink(missing_ok=True)
             raise
     return rows
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.tmp")

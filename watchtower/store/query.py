@@ -60,7 +60,7 @@ class Query:
         if verify:
             sound = [entry for entry in sound if is_intact(folder / entry.path)]
         self.left_out = tuple(sorted({entry.path for entry in present} - {entry.path for entry in sound}))
-        self._connection = self._running = _connected(settings)
+        self._connection = _connected(settings)
         with _translated():
             self.views = _furnished(self._connection, folder, sound)
 
@@ -75,17 +75,12 @@ class Query:
     def close(self) -> None:
         self._connection.close()
 
-    def interrupt(self) -> None:
-        """Ends what runs, from another thread."""
-        self._running.interrupt()
-
     def run(self, sql: str) -> Answer:
         """Refuses everything that does more than read, and with `QueryError` what DuckDB does not understand."""
         statement = admitted(self._connection, sql)
         with _translated():
             # A cursor of its own, for an answer that nobody has read to its end occupies its connection.
-            self._running = self._connection.cursor()
-            return Answer(self._running.sql(statement).to_arrow_reader(_BATCH))
+            return Answer(self._connection.cursor().sql(statement).to_arrow_reader(_BATCH))
 
 
 def _connected(settings: StoreSettings) -> duckdb.DuckDBPyConnection:
