@@ -78,6 +78,33 @@ def test_a_number_of_any_size_is_a_number_in_json(
     assert capsys.readouterr().out == f'{{"v":{shown}}}\n'
 
 
+@pytest.mark.parametrize(
+    "value", ["md5_number('a')", "[1::uhugeint]", "'101'::bit", "timetz '03:04:05+02'", "1::bignum"]
+)
+def test_what_would_be_given_as_something_else_is_refused(
+    value: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--json", f"select {value} as v") == 2
+    assert capsys.readouterr().err.endswith("cannot be given as it is: cast it to VARCHAR\n")
+
+
+def test_a_length_of_time_is_the_same_text_in_json_and_csv(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("--json", "select interval '1 day 90 seconds' as v union all select null")
+    run("--csv", "select interval '1 day 90 seconds' as v")
+
+    assert capsys.readouterr().out == '{"v":"1d 90s"}\n{"v":null}\nv\n1d 90s\n'
+
+
+def test_what_parquet_cannot_hold_is_the_askers_mistake(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "out.parquet"
+
+    assert run("--parquet", str(path), "select interval 90 second as v") == 2
+    assert capsys.readouterr().err.startswith("Parquet has no such column, cast it to VARCHAR")
+    assert [each.name for each in tmp_path.iterdir() if "parquet" in each.name] == []
+
+
 def test_columns_of_one_name_are_all_in_json(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     run("--json", "select 1 as a, 2 as a, 3 as b, 4 as a_1, 5 as a")
 

@@ -134,9 +134,21 @@ def _rows(answer: Answer) -> Iterator[Row]:
 
 def _taken(batch: pa.RecordBatch) -> Iterator[Row]:
     try:
-        return zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        return zip(*map(_values, batch.columns), strict=True)
     except OverflowError as error:
         raise QueryError("a time in the answer is not of the years 1 to 9999: cast it to VARCHAR") from error
+
+
+def _values(column: pa.Array) -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    return list(map(_length, values)) if pa.types.is_interval(column.type) else values
+
+
+def _length(value: pa.MonthDayNano | None) -> str | None:
+    if value is None:
+        return None
+    parts = ((value.months, "mo"), (value.days, "d"), (value.nanoseconds / SECOND, "s"))
+    return " ".join(f"{number:g}{unit}" for number, unit in parts if number) or "0s"
 
 
 def _unlike(names: Sequence[str]) -> list[str]:
@@ -200,9 +212,6 @@ def _plain(value: Any) -> str:
         return ""
     if isinstance(value, str):
         return value
-    if isinstance(value, pa.MonthDayNano):
-        parts = ((value.months, "mo"), (value.days, "d"), (value.nanoseconds / SECOND, "s"))
-        return " ".join(f"{number:g}{unit}" for number, unit in parts if number) or "0s"
     if isinstance(value, datetime):
         return value.isoformat(" ").replace("+00:00", "Z")
     if isinstance(value, bytes | list | dict | bool):
@@ -216,7 +225,7 @@ def _write_parquet(answer: Answer, path: Path) -> int:
     rows = 0
     with translated(path):
         try:
-            with pq.ParquetWriter(temporary, answer.schema, compression="zstd") as writer:
+            with _parquet(temporary, answer.schema) as writer:
                 for batch in answer.batches():
                     writer.write_batch(batch)
                     rows += batch.num_rows
@@ -225,6 +234,13 @@ def _write_parquet(answer: Answer, path: Path) -> int:
             temporary.unlink(missing_ok=True)
             raise
     return rows
+
+
+def _parquet(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    try:
+        return pq.ParquetWriter(path, schema, compression="zstd")
+    except pa.ArrowNotImplementedError as error:
+        raise QueryError(f"Parquet has no such column, cast it to VARCHAR: {error}") from error
 
 
 def _temporary(path: Path) -> Path:

@@ -4,6 +4,7 @@ Two locks hold it to reading. statement.py lets only statements through that rea
 may open, before its configuration is locked: no other file, no network, no extension, no spilling to the disk.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from watchtower.store.statement import QueryError, admitted
 from watchtower.store.views import create, literal, views
 
 _BATCH: Final = 8192  # rows of an answer that are in memory at once
+# What Arrow has no type for: it came as another number, as bytes, or without its zone.
+_LOST: Final = re.compile(r"\b(UHUGEINT|BIGNUM|BIT|TIME WITH TIME ZONE)\b")
 _NO_MEMORY: Final = "Out of Memory Error"
 _TOO_LARGE: Final = "this needs more memory than a query may have: ask for less at once, or raise store.query_memory"
 
@@ -80,7 +83,11 @@ class Query:
         statement = admitted(self._connection, sql)
         with _translated():
             # A cursor of its own, for an answer that nobody has read to its end occupies its connection.
-            return Answer(self._connection.cursor().sql(statement).to_arrow_reader(_BATCH))
+            relation = self._connection.cursor().sql(statement)
+            for name, kind in zip(relation.columns, relation.types, strict=True):
+                if lost := _LOST.search(str(kind)):
+                    raise QueryError(f"{name}: a {lost[0]} cannot be given as it is: cast it to VARCHAR")
+            return Answer(relation.to_arrow_reader(_BATCH))
 
 
 def _connected(settings: StoreSettings) -> duckdb.DuckDBPyConnection:
