@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from watchtower import __version__
-from watchtower.control.analyst_keeper import AnalystStatus
+from watchtower.control.analyst_keeper import AnalystState, AnalystStatus
 from watchtower.control.generation import WorkerStatus
 from watchtower.control.supervisor import ReloadStatus
 from watchtower.control.views import (
@@ -47,7 +47,7 @@ def analyst_view(analyst: AnalystStatus, counted: Totals) -> AnalystView:
         restarts=analyst.restarts,
         pid=analyst.pid,
         memory_bytes=_memory(analyst.pid),
-        lag_seconds=counted.value(ANALYST_LAG),
+        lag_seconds=counted.value(ANALYST_LAG) if analyst.state is AnalystState.RUNNING else None,
     )
 
 

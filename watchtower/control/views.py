@@ -128,7 +128,7 @@ class AnalystView(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int
     pid: int | None
     memory_bytes: int | None
-    lag_seconds: float
+    lag_seconds: float | None  # null while none runs, for nobody knows
 
 
 class EndpointStatus(msgspec.Struct, frozen=True, kw_only=True):
