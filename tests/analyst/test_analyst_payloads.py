@@ -15,6 +15,7 @@ from watchtower.metrics import catalogue
 from watchtower.record import BodyNote
 
 BODIES = Path(__file__).parent.parent / "payload" / "bodies"
+OCTETS = b"application/octet-stream"
 EVENTS = b"text/event-stream; charset=utf-8"
 ASKED: Body = {"instances": [[1.0]]}
 ANSWER: Body = {"predictions": [1.0]}
@@ -37,6 +38,7 @@ class Spoken(NamedTuple):
 SPOKEN = (
     Spoken("kserve_v1_objects", b"/v1/models/income:predict", "v1", 2),
     Spoken("triton", b"/v2/models/iris/infer", "v2", 2),
+    Spoken("triton_client", b"/v2/models/mymodel/infer", "v2", 3, OCTETS, OCTETS),
     Spoken("mlserver_pandas", b"/v2/models/m/infer", "v2", 3),
     Spoken("mlflow_split", b"/invocations", "mlflow", 2),
     Spoken("mlflow_csv", b"/invocations", "mlflow", 2, b"text/csv"),
@@ -67,6 +69,30 @@ def test_a_protocol_is_recognised_and_its_rows_are_kept(tmp_path: Path, spoken: 
     assert stage.faults() == {}
     assert stage.query("SELECT count(*) AS n FROM rows WHERE role = 'primary'") == [{"n": spoken.rows}]
     assert stage.shadow()["agreeing"] == 1
+
+
+@pytest.mark.parametrize(("said", "agreeing"), [("bad", 1), ("good", 0)])
+def test_a_shadow_that_answers_in_json_is_compared_with_tensors_behind_it(
+    tmp_path: Path, said: str, agreeing: int
+) -> None:
+    request, answer = SPOKEN[2].bodies()
+    outputs: Body = {
+        "outputs": [
+            {"name": "output0", "datatype": "FP32", "shape": [3, 2], "data": [0.25, 0.75, 0.5, 0.5, 1.0, 0.0]},
+            {"name": "label", "datatype": "BYTES", "shape": [3], "data": ["good", said, "worse"]},
+        ]
+    }
+    stage = Stage(tmp_path)
+    one = primary(1, request, answer, target=SPOKEN[2].target, request_type=OCTETS, response_type=OCTETS)
+    stage.analyse([one, shadow(1, outputs, target=SPOKEN[2].target, request_type=OCTETS)])
+    shown = stage.shadow()
+
+    assert stage.faults() == {}
+    assert (shown["compared"], shown["agreeing"]) == (1, agreeing)
+    assert {each["name"]: each["disagreeing"] for each in shown["columns"]} == {
+        "output0": 0,
+        "label": 1 - agreeing,
+    }
 
 
 def test_a_streamed_answer_is_text_tokens_and_times(tmp_path: Path) -> None:

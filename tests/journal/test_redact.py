@@ -108,6 +108,8 @@ def test_no_body_is_none() -> None:
         (b"data: {oops}\n\n", b"text/event-stream"),
         (b"ssn 123\n\n", b"text/event-stream"),
         (b"\n", JSON),
+        (b'{"ssn":"1","parameters":{"binary_data_size":3}}ssn', b"application/octet-stream"),
+        (b'{"parameters":{"binary_data_size":4}}\nssn', b"application/octet-stream"),
     ],
 )
 def test_a_body_that_is_not_understood_is_not_kept(body: bytes, content_type: bytes) -> None:

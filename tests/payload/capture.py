@@ -2,7 +2,7 @@
 
     mlflow     mlflow, scikit-learn                 `mlflow models serve`
     mlserver   mlserver, mlserver-sklearn           `mlserver start`
-    kserve     kserve, scikit-learn                 its own model server
+    kserve     kserve, scikit-learn, tritonclient[http]   its own model server, asked by Triton's client, too
     litserve   litserve                             its OpenAI-compatible endpoint
     torchserve torchserve, torch-model-archiver, torch, Java
 
@@ -24,7 +24,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -55,18 +55,21 @@ class Captured:
 class Question:
     name: str
     target: str
-    body: Any  # JSON, or text as it is
+    body: Any  # JSON, or text or bytes as they are
     content_type: str = JSON
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 def as_bytes(body: Any) -> bytes:
+    if isinstance(body, bytes):
+        return body
     return body.encode() if isinstance(body, str) else json.dumps(body).encode()
 
 
 def ask(server: str, port: int, question: Question) -> Captured:
     body = as_bytes(question.body)
     url = f"http://127.0.0.1:{port}{question.target}"
-    request = urllib.request.Request(url, body, {"Content-Type": question.content_type})
+    request = urllib.request.Request(url, body, {"Content-Type": question.content_type, **question.headers})
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             kind, answered = answer.headers.get("Content-Type", ""), answer.read()
@@ -187,8 +190,10 @@ def mlserver(folder: Path) -> list[Captured]:
 
 
 KSERVE: Final = """
-import sys, joblib, kserve
+import sys, joblib, kserve, numpy
 from kserve import InferOutput, InferRequest, InferResponse
+
+KINDS = ["setosa", "versicolor", "virginica"]
 
 class Iris(kserve.Model):
     def load(self):
@@ -197,15 +202,47 @@ class Iris(kserve.Model):
 
     def predict(self, payload, headers=None):
         if isinstance(payload, InferRequest):
-            found = self.model.predict_proba(payload.inputs[0].as_numpy())
-            output = InferOutput("probabilities", list(found.shape), "FP64", found.flatten().tolist())
-            return InferResponse(payload.id, self.name, [output])
+            found = self.model.predict_proba(numpy.hstack([one.as_numpy() for one in payload.inputs]))
+            outputs = [InferOutput("probabilities", list(found.shape), "FP64", found.flatten().tolist())]
+            if payload.use_binary_outputs or payload.request_outputs:
+                kinds = InferOutput("kind", [len(found)], "BYTES")
+                kinds.set_data_from_numpy(numpy.array(KINDS, dtype=object)[found.argmax(1)])
+                outputs.append(kinds)
+            return InferResponse(
+                payload.id,
+                self.name,
+                outputs,
+                use_binary_outputs=payload.use_binary_outputs,
+                requested_outputs=payload.request_outputs,
+            )
         return {"predictions": self.model.predict(payload["instances"]).tolist()}
 
 iris = Iris("iris")
 iris.load()
 kserve.ModelServer(http_port=int(sys.argv[1]), grpc_port=int(sys.argv[2]), enable_grpc=False, workers=1).start([iris])
 """
+
+
+def _from_tritons_client(name: str, inputs: list[Any], outputs: list[Any] | None = None) -> Question:
+    from tritonclient.http import InferenceServerClient  # type: ignore[import-not-found]
+
+    body, size = InferenceServerClient.generate_request_body(inputs, outputs)
+    headers = {"Inference-Header-Content-Length": str(size)}
+    return Question(name, "/v2/models/iris/infer", body, "application/octet-stream", headers)
+
+
+def _binary() -> Iterator[Question]:
+    """As the client sends it unless told otherwise, and with a tensor of each kind both ways."""
+    import numpy as np
+    from tritonclient.http import InferInput, InferRequestedOutput
+
+    flowers = np.array(FLOWERS)
+    whole = InferInput("input-0", [3, 4], "FP64").set_data_from_numpy(flowers)
+    yield _from_tritons_client("kserve_binary", [whole])
+    sepal = InferInput("sepal", [3, 2], "FP64").set_data_from_numpy(flowers[:, :2], binary_data=False)
+    petal = InferInput("petal", [3, 2], "FP64").set_data_from_numpy(flowers[:, 2:])
+    outputs = [InferRequestedOutput("kind", binary_data=False), InferRequestedOutput("probabilities")]
+    yield _from_tritons_client("kserve_mixed", [sepal, petal], outputs)
 
 
 def kserve(folder: Path) -> list[Captured]:
@@ -220,6 +257,7 @@ def kserve(folder: Path) -> list[Captured]:
         return [
             ask(server, port, Question("kserve_v1", "/v1/models/iris:predict", {"instances": FLOWERS})),
             ask(server, port, Question("kserve_v2", "/v2/models/iris/infer", {"id": "b-2", "inputs": [tensor]})),
+            *(ask(server, port, question) for question in _binary()),
         ]
 
 

@@ -108,6 +108,17 @@ WRITTEN = (
         ("output__0", "class", "output__0.label", "output__0.score"),
         2,
     ),
+    Recorded(
+        "triton_client",  # a tensor of each datatype, as tritonclient 2.73 writes them
+        "v2",
+        b"/v2/models/mymodel/infer",
+        b"application/octet-stream",
+        b"application/octet-stream",
+        ("nBOOL", "nINT8", "nINT64", "nUINT64", "nFP16", "nFP32", "nFP64", "nBF16", "nBYTES"),
+        ("output0", "label", "output0.label", "output0.score"),
+        3,
+        3,
+    ),
     _v2(
         "mlserver_pandas",
         ("age", "hours", "job", "member"),
@@ -177,6 +188,18 @@ PLAIN = ("0", "1", "2", "3")
 BOTH = ("predict", "predict_proba", "predict_proba.label", "predict_proba.score")
 # The protocol, the columns of request and answer, and the rows of each.
 OF_SERVERS = {
+    "kserve_binary": (
+        "v2",
+        tuple(f"input-0.{name}" for name in PLAIN),
+        ("probabilities", "kind", "probabilities.label", "probabilities.score"),
+        3,
+    ),
+    "kserve_mixed": (
+        "v2",
+        ("sepal.0", "sepal.1", "petal.0", "petal.1"),
+        ("kind", "probabilities", "probabilities.label", "probabilities.score"),
+        3,
+    ),
     "kserve_v1": ("v1", PLAIN, ("prediction",), 3),
     "kserve_v2": (
         "v2",

@@ -35,6 +35,7 @@ WORDS = st.sampled_from(
         "shape",
         "datatype",
         "parameters",
+        "binary_data_size",
         "choices",
         "message",
         "delta",

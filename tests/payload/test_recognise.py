@@ -64,6 +64,13 @@ def test_mlflow_and_sagemaker_are_told_apart_by_the_body(kind: bytes, body: byte
     assert (found.name, found.why.removeprefix("path is /invocations and ")) == expected
 
 
+@pytest.mark.parametrize("name", ["kserve_binary", "kserve_mixed"])
+def test_tensors_behind_the_json_are_known_by_the_json(name: str) -> None:
+    [body] = [case.request for case in RECORDED if case.name == name]
+
+    assert recognise(UNNAMED, b"", body, b"") == ("v2", "the body has inputs with datatypes")
+
+
 def test_bytes_that_are_answered_with_json_are_a_handlers() -> None:
     assert recognise(UNNAMED, b"image/png", b"\x89PNG", b'{"a": 1}').name == "torchserve"
 

@@ -25,7 +25,7 @@ _LONG_INTEGER: Final = b"0" * 19
 _SIMPLIFIED: Final = bytes.maketrans(b"123456789{", b"000000000[")
 
 _decode: Final = msgspec.json.Decoder().decode
-_SPACE: Final = b" \t\r\n"
+BLANKS: Final = b" \t\r\n"
 
 
 def parsed(body: bytes) -> Any:
@@ -75,7 +75,7 @@ def as_text(body: bytes) -> str:
 
 
 def _read_again(body: bytes) -> Any:
-    if not body.strip(_SPACE):
+    if not body.strip(BLANKS):
         raise PayloadError(Fault.EMPTY)
     try:
         document = json.loads(as_text(body), parse_int=_integer)
@@ -93,10 +93,10 @@ def _too_deep() -> PayloadError:
 
 def _integer(digits: str) -> float:
     """Python takes no more than 4,300 digits for an integer, for they take time that grows with their square."""
-    return _bounded(int(digits)) if len(digits) <= len(_LONG_INTEGER) + 1 else float(digits)
+    return bounded(int(digits)) if len(digits) <= len(_LONG_INTEGER) + 1 else float(digits)
 
 
-def _bounded(value: int) -> float:
+def bounded(value: int) -> float:
     if _SMALLEST <= value <= _LARGEST:
         return value
     try:
@@ -130,7 +130,7 @@ def _tamed(value: Any) -> Any:
     if isinstance(value, str):
         return _whole(value)
     if type(value) is int:
-        return _bounded(value)
+        return bounded(value)
     return value
 
 

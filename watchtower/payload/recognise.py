@@ -7,6 +7,7 @@ decided by the body. A wrong guess costs columns, never traffic, and the configu
 import re
 from typing import Any, Final, NamedTuple
 
+from watchtower.payload.binary import json_part
 from watchtower.payload.fault import PayloadError
 from watchtower.payload.message import Message
 from watchtower.payload.mlflow import CSV_TYPES
@@ -33,7 +34,7 @@ def recognise(target: bytes, content_type: bytes, request: bytes, answer: bytes)
     told = by_path(message.path)
     if told is not None:
         return told
-    asked, answered = parsed_if_json(request), parsed_if_json(answer)
+    asked, answered = parsed_if_json(json_part(request)), parsed_if_json(json_part(answer))
     if message.path.rstrip(b"/").endswith(b"/invocations"):
         return _invocations(message, request, asked, answered)
     return _by_body(message, request, asked, answered)
@@ -78,8 +79,7 @@ def _invocations(message: Message, request: bytes, asked: Any, answered: Any) ->
 
 def _by_body(message: Message, request: bytes, asked: Any, answered: Any) -> Recognised:
     if type(asked) is dict:
-        tensors = asked.get("inputs")
-        if type(tensors) is list and tensors and type(tensors[0]) is dict and "datatype" in tensors[0]:
+        if _has_tensors(asked):
             return Recognised("v2", "the body has inputs with datatypes")
         for key in _FRAMES:
             if key in asked:
@@ -100,6 +100,11 @@ def _by_body(message: Message, request: bytes, asked: Any, answered: Any) -> Rec
     if answered is not None:
         return Recognised("torchserve", "the body is no JSON and the answer is")
     return Recognised("json", "neither body was kept, or is JSON")
+
+
+def _has_tensors(asked: dict[str, Any]) -> bool:
+    tensors = asked.get("inputs")
+    return type(tensors) is list and bool(tensors) and type(tensors[0]) is dict and "datatype" in tensors[0]
 
 
 def _is_csv(request: bytes) -> bool:

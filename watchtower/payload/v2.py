@@ -6,8 +6,7 @@ single value where the further dimensions are all 1. Data come flat or nested. B
 `NAME.1`, …, for a feature that drifts must not hide in a vector. Wider ones are embeddings, pixels or tokens.
 https://github.com/kserve/open-inference-protocol
 
-Triton's binary data extension puts the values behind the JSON, and how long the JSON is into a header. It is refused by
-name: a sidecar that guessed where the numbers begin would report drift that is none.
+Values may stand behind the JSON as bytes, which is how Triton's own client sends them (`binary.py`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,12 +14,13 @@ from itertools import chain
 from math import prod
 from typing import Any, Final
 
+from watchtower.payload.binary import filled
 from watchtower.payload.cells import cell
 from watchtower.payload.derive import labelled
 from watchtower.payload.fault import Fault, PayloadError
 from watchtower.payload.limits import MAX_COLUMNS
 from watchtower.payload.message import Decoded, Message
-from watchtower.payload.parse import parsed, parsed_if_json
+from watchtower.payload.parse import parsed_if_json
 from watchtower.payload.rows import check_size, named
 from watchtower.table import EMPTY, Cell, Table
 
@@ -43,7 +43,7 @@ _DATATYPES["UINT64"] = _FLOAT
 _are_sizes: Final[_Test] = frozenset({int}).issuperset
 _MAX_DIMENSIONS: Final = 64  # numpy's; the product of many more sizes would be a number that takes seconds to make
 MAX_FEATURES: Final = 256
-_BINARY: Final = ("binary_data_size", "shared_memory_region")
+_SHARED: Final = "shared_memory_region"
 
 
 class V2:
@@ -53,23 +53,18 @@ class V2:
         self._classes = classes
 
     def request(self, body: bytes, _message: Message, /) -> Decoded:
-        document = _document(body)
+        document = _document(body, "inputs")
         return Decoded(_table(document, "inputs"), document)
 
     def answer(self, body: bytes, message: Message, /) -> Decoded:
         if message.is_failure:
             return Decoded(EMPTY, parsed_if_json(body))
-        document = _document(body)
+        document = _document(body, "outputs")
         return Decoded(labelled(_table(document, "outputs"), self._classes), document)
 
 
-def _document(body: bytes) -> dict[str, Any]:
-    try:
-        document = parsed(body)
-    except PayloadError:
-        if b'"binary_data_size"' in body:
-            raise PayloadError(Fault.UNSUPPORTED, "the binary tensor data extension") from None
-        raise
+def _document(body: bytes, key: str) -> dict[str, Any]:
+    document = filled(body, key)
     if type(document) is not dict:
         raise PayloadError(Fault.WRONG_SHAPE, "no object")
     return document
@@ -116,8 +111,8 @@ def _name_and_shape(tensor: Any) -> tuple[str, list[int]]:
     if min(shape, default=0) < 0:
         raise PayloadError(Fault.WRONG_SHAPE, "a tensor whose shape is no list of sizes")
     parameters = tensor.get("parameters")
-    if "data" not in tensor and type(parameters) is dict and any(word in parameters for word in _BINARY):
-        raise PayloadError(Fault.UNSUPPORTED, "tensor data outside of the JSON")
+    if "data" not in tensor and type(parameters) is dict and _SHARED in parameters:
+        raise PayloadError(Fault.UNSUPPORTED, "tensor data in shared memory")
     return name, shape
 
 
