@@ -53,6 +53,8 @@ def test_on_an_unknown_path_the_bodies_decide(asked: Any, answered: Any, expecte
         (b"application/jsonlines", b"{}\n{}", ("sagemaker", "the body is lines of JSON")),
         (b"application/json", b'{"instances": [{"features": [1]}]}', ("sagemaker", "the instances have features")),
         (b"application/json", b'{"instances": [[1]]}', ("mlflow", "the body has instances")),
+        (b"application/json", b'{"inputs": [[1]]}', ("mlflow", "the body has inputs")),
+        (b"application/json", b'{"inputs": [{"datatype": "FP32"}]}', ("v2", "the body has inputs with datatypes")),
         (b"application/json", b'{"columns": [], "data": []}', ("mlflow", "the body is a split frame")),
         (b"application/json", b'{"rows": 1}', ("sagemaker", "the body is JSON that MLflow does not take")),
         (b"application/x-npy", b"\x93NUMPY", ("sagemaker", "no JSON")),
@@ -69,6 +71,7 @@ def test_tensors_behind_the_json_are_known_by_the_json(name: str) -> None:
     [body] = [case.request for case in RECORDED if case.name == name]
 
     assert recognise(UNNAMED, b"", body, b"") == ("v2", "the body has inputs with datatypes")
+    assert recognise(b"/invocations", b"", body, b"").name == "v2"
 
 
 def test_bytes_that_are_answered_with_json_are_a_handlers() -> None:

@@ -62,6 +62,8 @@ def _invocations(message: Message, request: bytes, asked: Any, answered: Any) ->
             return Recognised("mlflow", f"{where} the CSV has a header")
         return Recognised("sagemaker", f"{where} the CSV has no header" if _is_csv(request) else f"{where} no JSON")
     if type(asked) is dict:
+        if _has_tensors(asked):  # Triton's container for SageMaker
+            return Recognised("v2", f"{where} the body has inputs with datatypes")
         for key in (*_FRAMES, "inputs"):
             if key in asked:
                 return Recognised("mlflow", f"{where} the body has {key}")
