@@ -12,9 +12,11 @@ from analyst_stage import Stage
 from recording import JSON, Body, pair, primary, shadow
 
 from watchtower.metrics import catalogue
-from watchtower.record import BodyNote
+from watchtower.record import NEVER, BodyNote, Outcome
 
 BODIES = Path(__file__).parent.parent / "payload" / "bodies"
+CSV = b"text/csv"
+UNENDED = (Outcome.CANCELLED, Outcome.RESET, Outcome.TIMED_OUT, Outcome.BAD_ANSWER)
 OCTETS = b"application/octet-stream"
 EVENTS = b"text/event-stream; charset=utf-8"
 ASKED: Body = {"instances": [[1.0]]}
@@ -167,6 +169,39 @@ def test_a_body_that_the_journal_does_not_hold_is_a_fault_by_reason(
     assert stage.query("SELECT request_fault FROM exchanges WHERE request_id = '000001'") == [{"request_fault": reason}]
     assert stage.totals().value(catalogue.PAYLOAD_FAULTS, side="input", reason=reason) == 1
     assert stage.shadow()["agreeing"] == 1
+
+
+def test_what_came_of_an_answer_that_never_ended_is_no_answer(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    lines = {"target": b"/invocations", "request_type": CSV, "response_type": CSV}
+    whole = primary(1, b"1.5,2.5", b"0.25\n0.75", **lines)
+    stage.analyse([whole, *(primary(2, b"1.5,2.5", b"0.25\n0.7", **lines, outcome=outcome) for outcome in UNENDED)])
+
+    assert stage.faults() == {("output", "cut"): len(UNENDED)}
+    assert stage.query("""SELECT "out.prediction" AS said FROM rows WHERE "out.prediction" IS NOT NULL""") == [
+        {"said": 0.25},
+        {"said": 0.75},
+    ]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CANCELLED, Outcome.REFUSED])
+def test_what_came_of_a_request_that_was_never_sent_on_is_no_request(tmp_path: Path, outcome: Outcome) -> None:
+    stage = Stage(tmp_path)
+    lines = {"target": b"/invocations", "request_type": CSV, "response_type": CSV}
+    left = primary(2, b"1.5,2.5\n3.5,4", b"", **lines, outcome=outcome, status=0, service_ns=NEVER)
+    stage.analyse([primary(1, b"1.5,2.5\n3.5,4.5", b"0.25\n0.75", **lines), left])
+
+    assert stage.faults() == {("input", "cut"): 1}
+    assert stage.query("""SELECT "in.1" AS asked FROM rows ORDER BY "row" """) == [{"asked": 2.5}, {"asked": 4.5}]
+
+
+def test_a_request_whose_answer_nobody_waited_for_was_asked(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    left = primary(1, b"1.5,2.5", b"", request_type=CSV, target=b"/invocations", outcome=Outcome.CANCELLED, status=0)
+    stage.analyse([left])
+
+    assert stage.faults() == {}
+    assert stage.query("""SELECT "in.1" AS asked FROM rows""") == [{"asked": 2.5}]
 
 
 def test_a_redacted_body_is_read_and_shown_redacted(tmp_path: Path) -> None:

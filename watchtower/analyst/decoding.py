@@ -14,7 +14,7 @@ from watchtower.payload.message import Decoded, Message, media_type
 from watchtower.payload.recognise import Recognised, by_path, recognise
 from watchtower.payload.registry import adapter
 from watchtower.payload.settings import MappingSettings
-from watchtower.record import BodyNote, Exchange, Role
+from watchtower.record import NEVER, BodyNote, Exchange, Outcome, Role
 from watchtower.table import EMPTY, Side
 
 MAX_DECOMPRESSED: Final = 16 * 1024 * 1024  # 16 times what a shadow's answer may be by default
@@ -58,14 +58,19 @@ class Decoding:
         """The rows that were asked about and answered, or why they cannot be known, which is counted.
 
         A shadow's record holds no request: it stands with the primary's. An answer with an error's status has no rows.
+        What came of a body whose exchange ended before it did is kept as if it were all, and would be read as such.
         """
         is_primary = exchange.role == Role.PRIMARY
         request: bytes | Fault | None = None
         if is_primary and exchange.request_note != BodyNote.NONE:
-            request = self._plain(Side.INPUT, exchange, exchange.request_note, exchange.request_body)
+            is_whole = exchange.service_ns != NEVER or exchange.outcome not in _LEFT_OFF
+            request = self._plain(Side.INPUT, exchange, exchange.request_note, exchange.request_body, is_whole=is_whole)
         answer: bytes | Fault | None = None
         if exchange.response_note != BodyNote.NONE and 200 <= exchange.status < 300:
-            answer = self._plain(Side.OUTPUT, exchange, exchange.response_note, exchange.response_body)
+            is_whole = exchange.outcome == Outcome.ANSWERED
+            answer = self._plain(
+                Side.OUTPUT, exchange, exchange.response_note, exchange.response_body, is_whole=is_whole
+            )
         key = exchange.target.partition(b"?")[0], media_type(exchange.request_type)
         is_told = is_primary and not isinstance(request, Fault)
         known = self._recalled(key)
@@ -98,12 +103,16 @@ class Decoding:
             self.faults[side, Fault(fault)] = count
             self.notes[side, Fault(fault)] = note
 
-    def _plain(self, side: Side, exchange: Exchange, note: BodyNote | str, body: bytes) -> bytes | Fault:
+    def _plain(
+        self, side: Side, exchange: Exchange, note: BodyNote | str, body: bytes, *, is_whole: bool
+    ) -> bytes | Fault:
         encoding = exchange.request_encoding if side is Side.INPUT else exchange.response_encoding
         if note == BodyNote.CUT:
             return self._blame(side, PayloadError(Fault.CUT, "longer than capture.max_body"), exchange, body)
         if note not in _READABLE:
             return self._blame(side, PayloadError(Fault.NOT_KEPT, str(note)), exchange, body)
+        if not is_whole:
+            return self._blame(side, PayloadError(Fault.CUT, "the exchange ended before it"), exchange, body)
         try:
             return decoded(body, encoding, MAX_DECOMPRESSED) if encoding else body
         except PayloadError as error:
@@ -192,6 +201,8 @@ class Decoding:
         return error.fault
 
 
+# A request that was not sent on, neither, may have ended in the middle.
+_LEFT_OFF: Final = frozenset({Outcome.CANCELLED, Outcome.REFUSED})
 _READABLE: Final = frozenset({BodyNote.WHOLE, BodyNote.REDACTED})
 _State = tuple[str, Sequence[tuple[bytes, bytes, str, str]], Sequence[tuple[Side, str, int, FaultNote]]]
 

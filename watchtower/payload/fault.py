@@ -9,7 +9,9 @@ class Fault(Word):
     """One reason for each body that was not read. The first two are the journal's; whoever reads it raises them."""
 
     NOT_KEPT = "not_kept"  # the journal does not hold this body: not sampled, or not to be read while redacting
-    CUT = "cut"  # its end is missing: longer than capture.max_body, or a stream that never said that it was done
+    # Its end is missing: longer than capture.max_body, of an exchange that ended before it, or a stream that never said
+    # that it was done.
+    CUT = "cut"
     EMPTY = "empty"  # nothing was sent where rows belong
     BAD_ENCODING = "bad_encoding"  # a content coding that we do not read, or that is broken or cut
     TOO_LARGE = "too_large"  # decompressed
