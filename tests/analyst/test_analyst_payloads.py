@@ -173,7 +173,7 @@ def test_a_body_that_the_journal_does_not_hold_is_a_fault_by_reason(
 
 def test_what_came_of_an_answer_that_never_ended_is_no_answer(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    lines = {"target": b"/invocations", "request_type": CSV, "response_type": CSV}
+    lines: Any = {"target": b"/invocations", "request_type": CSV, "response_type": CSV}
     whole = primary(1, b"1.5,2.5", b"0.25\n0.75", **lines)
     stage.analyse([whole, *(primary(2, b"1.5,2.5", b"0.25\n0.7", **lines, outcome=outcome) for outcome in UNENDED)])
 
@@ -187,7 +187,7 @@ def test_what_came_of_an_answer_that_never_ended_is_no_answer(tmp_path: Path) ->
 @pytest.mark.parametrize("outcome", [Outcome.CANCELLED, Outcome.REFUSED])
 def test_what_came_of_a_request_that_was_never_sent_on_is_no_request(tmp_path: Path, outcome: Outcome) -> None:
     stage = Stage(tmp_path)
-    lines = {"target": b"/invocations", "request_type": CSV, "response_type": CSV}
+    lines: Any = {"target": b"/invocations", "request_type": CSV, "response_type": CSV}
     left = primary(2, b"1.5,2.5\n3.5,4", b"", **lines, outcome=outcome, status=0, service_ns=NEVER)
     stage.analyse([primary(1, b"1.5,2.5\n3.5,4.5", b"0.25\n0.75", **lines), left])
 
