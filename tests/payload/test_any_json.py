@@ -1,5 +1,6 @@
 """Protocols that say little of their JSON: TorchServe, none at all, and an operator's mapping."""
 
+import math
 from typing import Any
 
 import pytest
@@ -48,8 +49,26 @@ def test_the_most_likely_of_named_classes_is_the_label() -> None:
     )
 
 
+@pytest.mark.parametrize(("negative", "positive"), [(0.25, 0.75), (0.75, 0.25), (0.5, 0.5)])
+def test_shares_of_all_classes_have_a_label_in_whatever_order(negative: float, positive: float) -> None:
+    likelier = "positive" if positive > negative else "negative"
+
+    assert cells(answered(torchserve, {"negative": negative, "positive": positive}, b"")) == (
+        ("prediction.label", "prediction.score"),
+        [[likelier, max(negative, positive)]],
+    )
+
+
 @pytest.mark.parametrize(
-    "document", [{"a": 0.25, "b": 0.5}, {"a": 0.9, "b": 0.8}, {"a": 0.5}, {"a": 1, "b": 0}, {"a": 0.5, "b": -0.5}]
+    "document",
+    [
+        {"a": 0.25, "b": 0.5},
+        {"a": 0.9, "b": 0.8},
+        {"a": 0.5},
+        {"a": 1, "b": 0},
+        {"a": 0.5, "b": -0.5},
+        {"a": 0.5, "b": math.nan},
+    ],
 )
 def test_an_object_that_is_no_list_of_likely_classes_has_its_keys(document: dict[str, float]) -> None:
     assert answered(torchserve, document, b"").names == tuple(document)

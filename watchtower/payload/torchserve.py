@@ -2,9 +2,11 @@
 
 Bytes that are no JSON (an image, a tensor) are a row of their size alone. The default image classifier answers with its
 five most likely classes, `{"tabby": 0.4, "tiger_cat": 0.3, …}`: keys that change from answer to answer, so the first is
-the prediction's label and its value the score. https://docs.pytorch.org/serve/inference_api.html
+the prediction's label and its value the score. The text classifier answers with all classes in their own order, the
+largest of which is the label. https://docs.pytorch.org/serve/inference_api.html
 """
 
+from operator import itemgetter
 from typing import Any, Final
 
 from watchtower.payload.derive import labelled
@@ -19,6 +21,7 @@ SIZE: Final = "size"
 _NONE: Final = object()  # JSON's null is a document
 _TOP_CLASSES: Final = 2
 _ROUNDING: Final = 1e-3
+_are_floats: Final = frozenset({float}).issuperset
 
 
 class TorchServe:
@@ -64,12 +67,15 @@ def _sized(body: bytes) -> Decoded:
 
 
 def _top_classes(document: Any) -> Table | None:
-    """Falling shares under names, two or more, which do not sum to more than 1."""
+    """Two or more shares under names: of all classes in any order, or of the likeliest, falling."""
     if type(document) is not dict or len(document) < _TOP_CLASSES:
         return None
     shares = list(document.values())
-    if not all(type(share) is float for share in shares) or shares != sorted(shares, reverse=True):
+    if not _are_floats(map(type, shares)) or not min(shares) >= 0:
         return None
-    if shares[-1] < 0 or sum(shares) > 1 + _ROUNDING:
+    total = sum(shares)
+    is_of_all = abs(total - 1) <= _ROUNDING
+    if not is_of_all and (not total < 1 or shares != sorted(shares, reverse=True)):
         return None
-    return Table((f"{PREDICTION}.label", f"{PREDICTION}.score"), [[next(iter(document)), shares[0]]])
+    label, score = max(document.items(), key=itemgetter(1))
+    return Table((f"{PREDICTION}.label", f"{PREDICTION}.score"), [[label, score]])
