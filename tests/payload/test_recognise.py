@@ -7,6 +7,7 @@ from recorded import RECORDED, Recorded
 from watchtower.payload.recognise import Recognised, recognise
 
 UNNAMED = b"/score"
+OPENAIS = ("openai", "the body has a model and messages, prompt or input")
 
 
 @pytest.mark.parametrize("case", [case for case in RECORDED if case.protocol != "mapped"], ids=repr)
@@ -36,7 +37,11 @@ def test_a_path_that_is_a_protocols_own_decides(target: bytes, name: str, why: s
         ({"inputs": [[1]]}, {"outputs": [[1]]}, ("v1", "the body has inputs and the answer outputs")),
         ({"inputs": [{"datatype": "FP32"}]}, {}, ("v2", "the body has inputs with datatypes")),
         ({"dataframe_split": {}}, {}, ("mlflow", "the body has dataframe_split")),
-        ({"model": "m", "messages": []}, {}, ("openai", "the body has a model and messages, prompt or input")),
+        ({"model": "m", "messages": []}, {"choices": []}, OPENAIS),
+        ({"model": "m", "input": "a"}, {"data": []}, OPENAIS),
+        ({"model": "m", "input": "a"}, {"output": []}, OPENAIS),
+        ({"model": "churn", "input": {"age": 5}}, {"churn": 0.5}, ("json", "the body is JSON of no known protocol")),
+        ({"model": "churn", "input": {"age": 5}}, [0.5], ("json", "the body is JSON of no known protocol")),
         ({"age": 5}, 1, ("json", "the body is JSON of no known protocol")),
         ([1], 1, ("json", "the body is JSON of no known protocol")),
     ],
@@ -76,6 +81,11 @@ def test_tensors_behind_the_json_are_known_by_the_json(name: str) -> None:
 
 def test_bytes_that_are_answered_with_json_are_a_handlers() -> None:
     assert recognise(UNNAMED, b"image/png", b"\x89PNG", b'{"a": 1}').name == "torchserve"
+
+
+@pytest.mark.parametrize("answer", [b"", b'data: {"choices": []}\n\n'])
+def test_a_stream_or_no_answer_says_nothing_against_what_was_asked(answer: bytes) -> None:
+    assert recognise(UNNAMED, b"", b'{"model": "m", "messages": []}', answer) == OPENAIS
 
 
 def test_where_nothing_was_kept_it_is_any_json() -> None:

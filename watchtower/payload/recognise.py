@@ -21,6 +21,7 @@ _OPENAI_PATH: Final = re.compile(rb"/(chat/completions|completions|embeddings|re
 _TORCHSERVE_PATH: Final = re.compile(rb"/predictions/[^/]+(/[^/]+)?$")
 _FRAMES: Final = ("dataframe_split", "dataframe_records")
 _OPENAI_KEYS: Final = ("messages", "prompt", "input")
+_OPENAI_ANSWERS: Final = ("choices", "data", "output", "error")
 
 
 class Recognised(NamedTuple):
@@ -90,7 +91,7 @@ def _by_body(message: Message, request: bytes, asked: Any, answered: Any) -> Rec
             return Recognised("v1", "the body has instances")
         if "inputs" in asked and type(answered) is dict and "outputs" in answered:
             return Recognised("v1", "the body has inputs and the answer outputs")
-        if "model" in asked and any(key in asked for key in _OPENAI_KEYS):
+        if "model" in asked and any(key in asked for key in _OPENAI_KEYS) and _may_be_openais(answered):
             return Recognised("openai", "the body has a model and messages, prompt or input")
     if message.media_type in CSV_TYPES:
         name = "mlflow" if has_header(request) else "sagemaker"
@@ -107,6 +108,13 @@ def _by_body(message: Message, request: bytes, asked: Any, answered: Any) -> Rec
 def _has_tensors(asked: dict[str, Any]) -> bool:
     tensors = asked.get("inputs")
     return type(tensors) is list and bool(tensors) and type(tensors[0]) is dict and "datatype" in tensors[0]
+
+
+def _may_be_openais(answered: Any) -> bool:
+    """A model and an input are asked about elsewhere, too. A stream, or what was not kept, says nothing against it."""
+    if type(answered) is not dict:
+        return answered is None
+    return any(key in answered for key in _OPENAI_ANSWERS)
 
 
 def _is_csv(request: bytes) -> bool:
