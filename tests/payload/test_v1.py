@@ -120,3 +120,12 @@ def test_probabilities_take_their_labels_from_the_configured_classes() -> None:
         ("prediction", "prediction.label", "prediction.score"),
         [[[0.25, 0.75], "yes", 0.75]],
     )
+
+
+def test_explanations_are_no_predictions() -> None:
+    assert cells(answered(v1, {"explanations": [[0.5, -1.5]]})) == (("explanation",), [[[0.5, -1.5]]])
+    assert cells(answered(v1, {"explanations": [{"age": 0.5}]})) == (("age",), [[0.5]])
+
+
+def test_an_explain_call_that_predicts_has_predictions() -> None:
+    assert cells(answered(v1, {"predictions": [1], "explanations": [[0.5]]})) == (("prediction",), [[1]])

@@ -2,7 +2,7 @@
 
 Rows come as `{"instances": [...]}` and go as `{"predictions": [...]}`; or as columns, `{"inputs": ...}` and
 `{"outputs": ...}`, each a tensor or an object of tensors by name. TF Serving's classify and regress calls say `examples`
-and `results`. https://www.tensorflow.org/tfx/serving/api_rest
+and `results`; KServe's explain call answers with `explanations`. https://www.tensorflow.org/tfx/serving/api_rest
 """
 
 from collections.abc import Callable
@@ -12,8 +12,10 @@ from watchtower.payload.derive import labelled
 from watchtower.payload.fault import Fault, PayloadError
 from watchtower.payload.message import Decoded, Message
 from watchtower.payload.parse import parsed, parsed_if_json
-from watchtower.payload.rows import columnar, input_rows, output_rows
+from watchtower.payload.rows import PREDICTION, columnar, input_rows, output_rows
 from watchtower.table import EMPTY, Table
+
+EXPLANATION: Final = "explanation"
 
 
 class V1:
@@ -47,7 +49,14 @@ class V1:
             return Decoded(labelled(table, self._classes), document)
         if "results" in document:
             return Decoded(labelled(output_rows(document["results"]), self._classes), document)
-        raise PayloadError(Fault.WRONG_SHAPE, "none of predictions, outputs and results")
+        if "explanations" in document:
+            return Decoded(_named(output_rows(document["explanations"]), EXPLANATION), document)
+        raise PayloadError(Fault.WRONG_SHAPE, "none of predictions, outputs, results and explanations")
+
+
+def _named(table: Table, name: str) -> Table:
+    """An explanation is no prediction, and an endpoint may be asked for both."""
+    return table._replace(names=tuple(name if each == PREDICTION else each for each in table.names))
 
 
 def tensors(value: object, rows: Callable[[object], Table]) -> Table:
