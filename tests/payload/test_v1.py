@@ -1,3 +1,4 @@
+import pytest
 from asking import JSON, answer_fault, answered, cells, request_fault, requested
 
 from watchtower.payload.fault import Fault
@@ -129,3 +130,11 @@ def test_explanations_are_no_predictions() -> None:
 
 def test_an_explain_call_that_predicts_has_predictions() -> None:
     assert cells(answered(v1, {"predictions": [1], "explanations": [[0.5]]})) == (("prediction",), [[1]])
+
+
+@pytest.mark.parametrize("row", [1.5, "a", [1.5, 2.5], {"a": 1}], ids=["number", "text", "vector", "object"])
+def test_a_row_of_a_batch_without_an_answer_leaves_the_others_unharmed(row: object) -> None:
+    whole = [list(each) for each in answered(v1, {"predictions": [row]}).rows]
+
+    assert cells(answered(v1, {"predictions": [None, row]}))[1] == [[None], *whole]
+    assert cells(answered(v1, {"predictions": [row, None]}))[1] == [*whole, [None]]

@@ -73,9 +73,9 @@ def output_rows(predictions: object) -> Table:
     items = predictions if isinstance(predictions, list) else [predictions]
     if not items:
         return EMPTY
-    first = type(items[0])
+    first = type(next((item for item in items if item is not None), None))  # a row of a batch may have no answer
     if first is dict:
-        return object_rows(items)
+        return object_rows([{} if item is None else item for item in items] if None in items else items)
     if first is list:
         check_size(len(items), 1)
         return Table((PREDICTION,), [[value] for value in vectors(items)])
