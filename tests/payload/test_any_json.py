@@ -186,3 +186,14 @@ def test_a_path_that_is_none_is_refused_by_name(path: str) -> None:
 def test_two_columns_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="two columns of the same name"):
         Mapped(MappingSettings(inputs=(column("$.a"), column("$.b"))))
+
+
+@pytest.mark.parametrize(("value", "most"), [("a", 16_000), ([1.5], 900)], ids=["text", "vector"])
+def test_a_long_value_that_would_stand_in_many_rows_is_refused(value: Any, most: int) -> None:
+    of_each = MappingSettings(inputs=(ColumnSettings(name="a", path="$.a"), ColumnSettings(name="b", path="$.b[*]")))
+    found = Mapped(of_each)
+    rows = list(range(1_000))
+
+    assert request_fault(found, {"a": value * 20_000, "b": rows}) is Fault.TOO_LARGE
+    assert len(requested(found, {"a": value * most, "b": rows}).rows) == 1_000
+    assert len(requested(found, {"a": value * 20_000, "b": [1]}).rows) == 1

@@ -266,3 +266,11 @@ def test_a_call_of_the_older_kind_is_joined_too() -> None:
     chunks = [{"choices": [{"index": 0, "delta": piece}]} for piece in pieces]
 
     assert row(stream(*chunks))["called"] == 'f({"a":1})'
+
+
+def test_a_long_setting_of_many_prompts_is_refused() -> None:
+    asked = {"model": "m" * 20_000, "prompt": ["a"] * 1_000}
+
+    assert request_fault(openai, asked) is Fault.TOO_LARGE
+    assert len(requested(openai, {**asked, "model": "m" * 10_000}).rows) == 1_000
+    assert len(requested(openai, {**asked, "prompt": ["a"]}).rows) == 1

@@ -14,7 +14,7 @@ class Fault(Word):
     CUT = "cut"
     EMPTY = "empty"  # nothing was sent where rows belong
     BAD_ENCODING = "bad_encoding"  # a content coding that we do not read, or that is broken or cut
-    TOO_LARGE = "too_large"  # decompressed
+    TOO_LARGE = "too_large"  # decompressed, or with one long value in each of many rows
     BAD_UTF8 = "bad_utf8"
     NOT_JSON = "not_json"
     NOT_CSV = "not_csv"

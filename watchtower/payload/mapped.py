@@ -12,7 +12,7 @@ from watchtower.payload.derive import labelled
 from watchtower.payload.fault import Fault, PayloadError
 from watchtower.payload.message import Decoded, Message
 from watchtower.payload.parse import parsed, parsed_if_json
-from watchtower.payload.rows import check_size
+from watchtower.payload.rows import check_repeated, check_size
 from watchtower.payload.settings import ColumnSettings, MappingSettings
 from watchtower.table import EMPTY, Cell, Kind, Table
 
@@ -77,6 +77,7 @@ class _Columns:
         check_size(count, len(columns))
         if any(len(found) not in {0, 1, count} for found in columns):
             raise PayloadError(Fault.SHAPE_MISMATCH, "paths with different numbers of matches")
+        check_repeated([found[0] for found in columns if len(found) == 1], count)
         return [found if len(found) == count else (found or [None]) * count for found in columns]
 
 

@@ -16,7 +16,7 @@ from watchtower.payload.completion import answered, is_stream, streamed
 from watchtower.payload.fault import Fault, PayloadError
 from watchtower.payload.message import Decoded, Message
 from watchtower.payload.parse import parsed, parsed_if_json
-from watchtower.payload.rows import check_size
+from watchtower.payload.rows import check_repeated, check_size
 from watchtower.table import EMPTY, Cell, Table
 
 INPUTS: Final = ("prompt", "model", "temperature", "max_tokens", "stream", "messages")
@@ -43,6 +43,7 @@ class OpenAI:
             _scalar(document.get("stream", False)),
             count,
         ]
+        check_repeated(settings, len(prompts))
         return Decoded(Table(INPUTS, [[prompt, *settings] for prompt in prompts]), document)
 
     def answer(self, body: bytes, message: Message, /) -> Decoded:

@@ -4,13 +4,13 @@ An input row that is a list has its positions as names: "0", "1", …. An output
 column "prediction": probabilities, an embedding, scores of a ranking. Rows that are objects have their keys.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 from watchtower.payload.cells import all_scalars, cell, flattened
 from watchtower.payload.fault import Fault, PayloadError
-from watchtower.payload.limits import MAX_CELLS, MAX_COLUMNS, MAX_NAME, MAX_ROWS
+from watchtower.payload.limits import MAX_BODY, MAX_CELLS, MAX_COLUMNS, MAX_NAME, MAX_ROWS
 from watchtower.table import EMPTY, Cell, Table
 
 INPUT: Final = "0"
@@ -53,6 +53,19 @@ def check_size(rows: int, columns: int) -> None:
         raise PayloadError(Fault.TOO_MANY_ROWS, f"{rows} rows, more than {MAX_ROWS}")
     if rows * columns > MAX_CELLS:
         raise PayloadError(Fault.TOO_MANY_CELLS, f"{rows} rows of {columns} columns")
+
+
+def check_repeated(values: Iterable[Cell], rows: int) -> None:
+    """Of values that stand in each row: they are kept and written as often as there are rows."""
+    if rows > 1 and rows * sum(map(_weight, values)) > MAX_BODY:
+        raise PayloadError(Fault.TOO_LARGE, f"long values that stand in each of {rows} rows")
+
+
+def _weight(value: Cell) -> int:
+    """Bytes, about."""
+    if isinstance(value, str):
+        return len(value)
+    return len(value) * MAX_BODY // MAX_CELLS if isinstance(value, list) else 0
 
 
 def input_rows(instances: object) -> Table:
