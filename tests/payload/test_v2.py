@@ -91,8 +91,59 @@ def test_tensors_are_columns_in_their_order() -> None:
     assert cells(requested(v2, body)) == (("b", "a"), [[1, "x"], [2, "y"]])
 
 
-def test_tensors_of_different_lengths_are_a_mismatch() -> None:
-    body = {"inputs": [*tensor([2], [1, 2], name="b")["inputs"], *tensor([1], [1])["inputs"]]}
+def test_a_tensor_of_one_row_stands_in_every_row() -> None:
+    tensors = [
+        *tensor([2, 2], [1, 2, 3, 4], name="boxes")["inputs"],
+        *tensor([1], [2], "INT64", "count")["inputs"],
+        *tensor([], [0.5], name="threshold")["inputs"],
+    ]
+
+    assert cells(answered(v2, {"outputs": tensors})) == (
+        ("boxes", "count", "threshold"),
+        [[[1, 2], 2, 0.5], [[3, 4], 2, 0.5]],
+    )
+    assert cells(requested(v2, {"inputs": tensors})) == (
+        ("boxes.0", "boxes.1", "count", "threshold"),
+        [[1, 2, 2, 0.5], [3, 4, 2, 0.5]],
+    )
+
+
+def test_beside_no_rows_one_is_none() -> None:
+    tensors = [*tensor([0, 4], [], name="boxes")["inputs"], *tensor([1], [0], "INT64", "count")["inputs"]]
+
+    assert cells(answered(v2, {"outputs": tensors})) == (("boxes", "count"), [])
+
+
+def test_tensors_that_differ_in_their_first_dimension_are_one_row() -> None:
+    tensors = [
+        *tensor([3, 2], [1, 2, 3, 4, 5, 6], name="boxes")["inputs"],
+        *tensor([2], ["cat", "dog"], "BYTES", "kinds")["inputs"],
+        *tensor([1], [3], "INT64", "count")["inputs"],
+        *tensor([0, 4], [], name="masks")["inputs"],
+    ]
+    names, row = ("boxes", "kinds", "count", "masks"), [[1, 2, 3, 4, 5, 6], '["cat","dog"]', 3, []]
+
+    assert cells(requested(v2, {"inputs": tensors})) == (names, [row])
+    assert cells(answered(v2, {"outputs": tensors})) == (names, [row])
+
+
+@pytest.mark.parametrize("many", [1, 100])
+def test_long_values_that_would_stand_in_many_rows_are_refused(many: int) -> None:
+    texts = [tensor([1], ["a" * (2_000_000 // many)], "BYTES", f"x{at}")["inputs"][0] for at in range(many)]
+    rows = tensor([10], list(range(10)), name="y")["inputs"]
+
+    assert request_fault(v2, {"inputs": [*texts, *rows]}) is Fault.TOO_LARGE
+    assert len(requested(v2, {"inputs": texts}).rows) == 1
+
+
+def test_a_row_that_stands_in_too_many_is_refused() -> None:
+    tensors = [*tensor([1, 200], [1] * 200)["inputs"], *tensor([100_000], [1] * 100_000, name="y")["inputs"]]
+
+    assert request_fault(v2, {"inputs": tensors}) is Fault.TOO_MANY_CELLS
+
+
+def test_a_shape_that_is_not_its_datas_is_a_fault_without_a_batch_as_well() -> None:
+    body = {"inputs": [*tensor([2], [1, 2], name="b")["inputs"], *tensor([3], [1, 2])["inputs"]]}
 
     assert request_fault(v2, body) is Fault.SHAPE_MISMATCH
 

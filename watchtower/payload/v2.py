@@ -1,7 +1,9 @@
 """The Open Inference Protocol (V2): KServe, Triton, MLServer, OpenVINO, Seldon.
 
 A tensor is a column and its first dimension the rows; what it has beyond that is one vector a row, row-major, and a
-single value where the further dimensions are all 1. Data come flat or nested. But an input of rows and up to
+single value where the further dimensions are all 1. Data come flat or nested. A tensor of one row stands in every row
+of the others, as a threshold or the number of boxes. Where others differ in their first dimension, there is no batch:
+the body is one row. But an input of rows and up to
 `MAX_FEATURES` columns is a table of features, as MLServer's and Triton's tree models take it: its columns are `NAME.0`,
 `NAME.1`, …, for a feature that drifts must not hide in a vector. Wider ones are embeddings, pixels or tokens.
 https://github.com/kserve/open-inference-protocol
@@ -9,7 +11,7 @@ https://github.com/kserve/open-inference-protocol
 Values may stand behind the JSON as bytes, which is how Triton's own client sends them (`binary.py`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import chain
 from math import prod
 from typing import Any, Final
@@ -21,7 +23,7 @@ from watchtower.payload.fault import Fault, PayloadError
 from watchtower.payload.limits import MAX_COLUMNS
 from watchtower.payload.message import Decoded, Message
 from watchtower.payload.parse import parsed_if_json
-from watchtower.payload.rows import check_size, named
+from watchtower.payload.rows import check_repeated, check_size, named
 from watchtower.table import EMPTY, Cell, Table
 
 _Test = Callable[[Iterable[object]], bool]
@@ -78,26 +80,32 @@ def _table(document: dict[str, Any], key: str) -> Table:
         return EMPTY
     if len(tensors) > MAX_COLUMNS:
         raise PayloadError(Fault.TOO_WIDE, f"{len(tensors)} tensors, more than {MAX_COLUMNS}")
+    heads = [_name_and_shape(tensor) for tensor in tensors]
+    counts = {_first(shape) for _, shape in heads} - {1}
+    is_batch = len(counts) <= 1
+    count = max(counts, default=1) if is_batch else 1
+    check_size(count, len(tensors))
     names: list[str] = []
-    columns: list[Sequence[Cell]] = []
-    count = -1
-    for tensor in tensors:
-        name, shape = _name_and_shape(tensor)
-        rows = shape[0] if shape else 1
-        if count not in {-1, rows}:
-            raise PayloadError(Fault.SHAPE_MISMATCH, f"tensors of {count} and of {rows} rows")
-        count = rows
-        check_size(rows, len(tensors))
-        width = prod(shape[1:])
+    columns: list[list[Cell]] = []
+    for tensor, (name, shape) in zip(tensors, heads, strict=True):
+        rows = _first(shape) if is_batch else 1
+        width = prod(shape[1:] if is_batch else shape)
         values = _values(tensor, rows, width)
-        if key == "inputs" and len(shape) == 2 and 1 < width <= MAX_FEATURES:
+        if key == "inputs" and is_batch and len(shape) == 2 and 1 < width <= MAX_FEATURES:
             names += [f"{name}.{at}" for at in range(width)]
             columns += [values[at::width] for at in range(width)]
         else:
             names.append(name)
             columns.append(_column(values, rows, width))
-    check_size(max(count, 0), len(columns))
+    check_size(count, len(columns))
+    if count != 1:
+        check_repeated([column[0] for column in columns if len(column) == 1], count)
+        columns = [column * count if len(column) == 1 else column for column in columns]
     return Table(named(names), list(zip(*columns, strict=True)))
+
+
+def _first(shape: list[int]) -> int:
+    return shape[0] if shape else 1
 
 
 def _name_and_shape(tensor: Any) -> tuple[str, list[int]]:
