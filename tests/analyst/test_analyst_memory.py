@@ -1,8 +1,10 @@
 """What the analyst may hold: a batch is bounded in bytes, the process by a budget, and a life that ends early costs nothing."""
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from analyst_stage import Stage
 from recording import pair, primary
@@ -51,6 +53,16 @@ def test_what_a_process_holds_is_what_the_kernel_says() -> None:
 def test_a_batch_ends_at_its_bytes(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.record(primary(number, {"instances": [["x" * LARGE]]}, {"predictions": [1]}) for number in range(20))
+    with stage.started() as analyst:
+        steps = list(iter(analyst.step, 0))
+
+    assert steps == [BATCH_BYTES // LARGE, BATCH_BYTES // LARGE, 20 - 2 * BATCH_BYTES // LARGE]
+
+
+def test_a_batch_ends_at_the_bytes_that_compressed_bodies_make(tmp_path: Path) -> None:
+    packed = gzip.compress(msgspec.json.encode({"instances": [["x" * LARGE]]}))
+    stage = Stage(tmp_path)
+    stage.record(primary(number, packed, {"predictions": [1]}, request_encoding=b"gzip") for number in range(20))
     with stage.started() as analyst:
         steps = list(iter(analyst.step, 0))
 

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -319,6 +320,15 @@ def test_too_much_that_waits_is_given_up_and_counted(tmp_path: Path) -> None:
     assert set(unpaired) == {"evicted"}
     assert stage.totals().value(catalogue.UNPAIRED, reason="evicted") == unpaired["evicted"] > 80
     assert stage.shadow()["agreeing"] == 1
+
+
+def test_a_compressed_answer_waits_as_large_as_it_is_without(tmp_path: Path) -> None:
+    packed = gzip.compress(msgspec.json.encode({"predictions": ["x" * 100_000]}))
+    stage = Stage(tmp_path, {"compare": {"max_pending": "1MiB"}})
+    waiting = [primary(number, ASKED, packed, response_encoding=b"gzip") for number in range(20)]
+    stage.analyse(waiting, pair(100))
+
+    assert stage.shadow()["unpaired"]["evicted"] >= 18
 
 
 def test_two_shadows_have_their_own_accounts(tmp_path: Path) -> None:

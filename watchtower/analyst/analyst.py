@@ -131,6 +131,7 @@ class Analyst:
         self._newest_ns = 0  # the latest start of the last batch that was read
         self._ended_ns = 0  # and its latest end, when its record was written
         self._is_behind = False
+        self._batch_bytes = 0  # of bodies, as they were or as they were decoded
         self._defects = 0
         self._strangers: Counter[str] = Counter()  # exchanges since the start, by endpoints that are configured no more
         self._is_failing = False
@@ -150,18 +151,16 @@ class Analyst:
         if self._is_failing and not self.commit():
             self._observer.lag(max(self._clock.wall_ns() - self._ended_ns, 0) / SECOND if self._ended_ns else 0.0)
             return 0
-        entries = self._next_batch()
-        if entries:
-            self._analyse(entries)
-        elif sum(self._has_idled(part) for part in self._parts.values()):
+        count = self._analyse(self._next_batch())
+        if not count and sum(self._has_idled(part) for part in self._parts.values()):
             self._is_dirty = True
         now_ns = self._clock.monotonic_ns()
         self._tell_lag()
         is_time = now_ns - self._committed_at_ns >= self._settings.commit_every * SECOND
         if self._is_dirty and (is_time or self._store.tables.is_due(now_ns)):
             self.commit()
-        self._look_at_labels(self._newest_ns if entries else max(self._newest_ns, self._clock.wall_ns()))
-        return len(entries)
+        self._look_at_labels(self._newest_ns if count else max(self._newest_ns, self._clock.wall_ns()))
+        return count
 
     def commit(self) -> bool:
         """Whether everything that was read is kept."""
@@ -215,34 +214,38 @@ class Analyst:
         except OSError as error:
             logger.debug("the journal's folder cannot be written", extra={"error": str(error)})
 
-    def _next_batch(self) -> list[Entry]:
+    def _next_batch(self) -> Iterator[Entry]:
+        """One after the other: how large a body is without its coding is known when it was taken."""
         if self._entries is None:
             self._entries = self._reader.read()
-        entries: list[Entry] = []
-        size = 0
-        for entry in self._entries:
-            entries.append(entry)
-            size += len(entry.exchange.request_body) + len(entry.exchange.response_body)
-            if len(entries) >= self._settings.batch or size >= BATCH_BYTES:
-                return entries
+        self._batch_bytes = 0
+        for count, entry in enumerate(self._entries, 1):
+            yield entry
+            if count >= self._settings.batch or self._batch_bytes >= BATCH_BYTES:
+                return
         self._entries = None
-        return entries
 
-    def _analyse(self, entries: Sequence[Entry]) -> None:
-        # Not of all batches: after one record of a clock that was ahead, nobody would seem late again.
-        self._newest_ns = max(entry.exchange.started_ns for entry in entries)
-        self._ended_ns = max(entry.exchange.started_ns + entry.exchange.total_ns for entry in entries)
+    def _analyse(self, entries: Iterable[Entry]) -> int:
+        """How many there were."""
         read: dict[str, list[Read]] = {}
         skipped: Counter[tuple[str, SkipReason]] = Counter()
+        newest_ns = ended_ns = 0
         for entry in entries:
             exchange = entry.exchange
+            newest_ns = max(newest_ns, exchange.started_ns)
+            ended_ns = max(ended_ns, exchange.started_ns + exchange.total_ns)
             part = self._parts.get(exchange.endpoint)
             reason = self._reason_to_skip(entry, part)
             one = self._taken(part, entry) if reason is None and part is not None else None
             if one is None:
                 one = Read(exchange, entry.stream, entry.position, 0, None, None)
                 skipped[exchange.endpoint, reason or SkipReason.DEFECT] += 1
+            self._batch_bytes += max(one.size, len(exchange.request_body) + len(exchange.response_body))
             read.setdefault(exchange.endpoint, []).append(one)
+        if not read:
+            return 0
+        # Of this batch alone: after one record of a clock that was ahead, nobody would seem late again.
+        self._newest_ns, self._ended_ns = newest_ns, ended_ns
         self._is_dirty = True
         now_ns = self._clock.monotonic_ns()
         for endpoint, ones in read.items():
@@ -257,6 +260,7 @@ class Analyst:
                 part.skipped(reason, count)
             else:
                 self._strangers[endpoint] += count
+        return sum(map(len, read.values()))
 
     def _has_idled(self, part: Part) -> bool:
         try:

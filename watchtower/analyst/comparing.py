@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from watchtower.analyst.decoding import NOTHING
+from watchtower.analyst.decoding import NOTHING, Bodies
 from watchtower.analyst.documents import SHADOW, ShadowView, key
 from watchtower.analyst.shadow_view import shadow_view
 from watchtower.compare.aggregate import ShadowTotals
@@ -96,20 +96,21 @@ class Comparison:
             for name, is_twin in shadows.items()
         }
 
-    def primary(self, exchange: Exchange, asked: Decoded | Fault, answered: Decoded | Fault) -> None:
+    def primary(self, exchange: Exchange, bodies: Bodies) -> None:
         if not self._names:
             return
-        side = Side(_answer(exchange, answered), exchange.request_body, self._segment(exchange, _table_of(asked)))
-        started_ns, took_ns, size = exchange.started_ns, exchange.total_ns, _size(exchange)
+        segment = self._segment(exchange, _table_of(bodies.asked))
+        side = Side(_answer(exchange, bodies.answered), exchange.request_body, segment)
+        started_ns, took_ns, size = exchange.started_ns, exchange.total_ns, _size(exchange, bodies)
         expected = [name for name in self._names if name not in exchange.unsampled]
         for pair in self._pairer.primary(_own_id(exchange), expected, side, started_ns, size, took_ns):
             self._compare(pair)
 
-    def shadow(self, exchange: Exchange, answered: Decoded | Fault) -> None:
+    def shadow(self, exchange: Exchange, bodies: Bodies) -> None:
         if exchange.variant not in self.shadows:
             return
-        side = Side(_answer(exchange, answered), b"", None)
-        started_ns, took_ns, size = exchange.started_ns, exchange.total_ns, _size(exchange)
+        side = Side(_answer(exchange, bodies.answered), b"", None)
+        started_ns, took_ns, size = exchange.started_ns, exchange.total_ns, _size(exchange, bodies)
         pair = self._pairer.shadow(_own_id(exchange), exchange.variant, side, started_ns, size, took_ns)
         if pair is not None:
             self._compare(pair)
@@ -229,9 +230,9 @@ def _answer(exchange: Exchange, decoded: Decoded | Fault) -> Answer:
     )
 
 
-def _size(exchange: Exchange) -> int:
+def _size(exchange: Exchange, bodies: Bodies) -> int:
     """What a side holds in memory, about: its bodies, and the answer decoded."""
-    return len(exchange.request_body) + _DECODED * len(exchange.response_body)
+    return len(exchange.request_body) + len(exchange.response_body) + _DECODED * bodies.answered_size
 
 
 def _table_of(decoded: Decoded | Fault) -> Table:

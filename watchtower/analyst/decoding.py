@@ -40,6 +40,9 @@ class FaultNote(msgspec.Struct, frozen=True):
 class Bodies(NamedTuple):
     asked: Decoded | Fault
     answered: Decoded | Fault
+    # Bytes without their coding: what they take in memory follows from these, and not from what was sent.
+    asked_size: int = 0
+    answered_size: int = 0
 
 
 @dataclass(slots=True)
@@ -76,13 +79,13 @@ class Decoding:
         known = self._recalled(key)
         found = known or self._recognised(exchange, key, request, answer, is_told=is_told)
         if found is None:
-            return Bodies(NOTHING, self._unread(exchange, answer))
+            return Bodies(NOTHING, self._unread(exchange, answer), _size(request), _size(answer))
         spoken = self._named(found.name)
         asked = self._decoded(Side.INPUT, spoken, exchange, request)
         answered = self._decoded(Side.OUTPUT, spoken, exchange, answer)
         if known is None and is_primary and _is_good(exchange, asked if is_told else NOTHING, answered):
             self._remember(key, found, is_told=is_told)
-        return Bodies(asked, answered)
+        return Bodies(asked, answered, _size(request), _size(answer))
 
     @property
     def recognised(self) -> Mapping[str, Recognised]:
@@ -205,6 +208,10 @@ class Decoding:
 _LEFT_OFF: Final = frozenset({Outcome.CANCELLED, Outcome.REFUSED})
 _READABLE: Final = frozenset({BodyNote.WHOLE, BodyNote.REDACTED})
 _State = tuple[str, Sequence[tuple[bytes, bytes, str, str]], Sequence[tuple[Side, str, int, FaultNote]]]
+
+
+def _size(body: bytes | Fault | None) -> int:
+    return len(body) if isinstance(body, bytes) else 0
 
 
 def _is_good(exchange: Exchange, asked: Decoded | Fault, answered: Decoded | Fault) -> bool:

@@ -82,11 +82,12 @@ class EndpointAnalysis:
 
     def take(self, entry: Entry) -> Read:
         exchange, parts = entry.exchange, self.parts
-        asked, answered = parts.decoding.read(exchange)
+        bodies = parts.decoding.read(exchange)
+        asked, answered = bodies.asked, bodies.answered
         if exchange.role == Role.PRIMARY:
-            parts.comparison.primary(exchange, asked, answered)
+            parts.comparison.primary(exchange, bodies)
         else:
-            parts.comparison.shadow(exchange, answered)
+            parts.comparison.shadow(exchange, bodies)
         rows = self._frames.add(
             exchange,
             parts.measuring.told(exchange, asked.table) if isinstance(asked, Decoded) else EMPTY,
@@ -101,6 +102,7 @@ class EndpointAnalysis:
             rows,
             None if isinstance(asked, Decoded) else asked,
             None if isinstance(answered, Decoded) else answered,
+            bodies.asked_size + bodies.answered_size,
         )
 
     def end_batch(self, now_ns: int) -> None:

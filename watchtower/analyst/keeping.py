@@ -30,6 +30,7 @@ class Read(NamedTuple):
     rows: int
     request_fault: Fault | None
     response_fault: Fault | None
+    size: int = 0  # bytes of both bodies, without their coding
 
 
 def exchange_columns(read: Sequence[Read]) -> Mapping[str, Any]:
