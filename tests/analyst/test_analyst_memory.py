@@ -69,6 +69,16 @@ def test_a_batch_ends_at_the_bytes_that_compressed_bodies_make(tmp_path: Path) -
     assert steps == [BATCH_BYTES // LARGE, BATCH_BYTES // LARGE, 20 - 2 * BATCH_BYTES // LARGE]
 
 
+def test_a_batch_ends_at_the_cells_that_rows_of_unlike_columns_make(tmp_path: Path) -> None:
+    rows: list[dict[str, int]] = [{f"c{number}": 1 for number in range(999)}, *({} for _ in range(270))]
+    stage = Stage(tmp_path)
+    stage.record(primary(number, {"instances": rows}, {"predictions": [1]}) for number in range(5))
+    with stage.started() as analyst:
+        steps = list(iter(analyst.step, 0))
+
+    assert steps == [2, 2, 1]
+
+
 def test_lives_that_end_after_each_batch_count_everything_once(tmp_path: Path) -> None:
     stage = Stage(tmp_path, analyst={"batch": 64})
     stage.record(pairs(200))

@@ -36,13 +36,15 @@ from watchtower.journal.reader import Entry
 from watchtower.payload.message import Decoded
 from watchtower.record import Role
 from watchtower.store.schemas import INPUT, OUTPUT, TableName
-from watchtower.table import EMPTY, Kind, Side
+from watchtower.table import EMPTY, Kind, Side, Table
 
 logger = logging.getLogger(__name__)
 
 VERSION: Final = 1
 # Names that clients send are theirs to choose; what is shown of them is bounded.
 MAX_SEEN: Final = 1000
+# Of rows that share no columns most cells are missing: no bytes of the body, and a place in its row and its column.
+_CELL_BYTES: Final = 16
 
 Keep = Callable[[TableName, Mapping[str, Any]], None]
 
@@ -83,16 +85,13 @@ class EndpointAnalysis:
     def take(self, entry: Entry) -> Read:
         exchange, parts = entry.exchange, self.parts
         bodies = parts.decoding.read(exchange)
-        asked, answered = bodies.asked, bodies.answered
         if exchange.role == Role.PRIMARY:
             parts.comparison.primary(exchange, bodies)
         else:
             parts.comparison.shadow(exchange, bodies)
-        rows = self._frames.add(
-            exchange,
-            parts.measuring.told(exchange, asked.table) if isinstance(asked, Decoded) else EMPTY,
-            answered.table if isinstance(answered, Decoded) else EMPTY,
-        )
+        asked = parts.measuring.told(exchange, bodies.asked.table) if isinstance(bodies.asked, Decoded) else EMPTY
+        answered = bodies.answered.table if isinstance(bodies.answered, Decoded) else EMPTY
+        rows = self._frames.add(exchange, asked, answered)
         self.totals["exchanges", exchange.role] += 1
         self._latest_ns = max(self._latest_ns, exchange.started_ns)
         return Read(
@@ -100,9 +99,9 @@ class EndpointAnalysis:
             entry.stream,
             entry.position,
             rows,
-            None if isinstance(asked, Decoded) else asked,
-            None if isinstance(answered, Decoded) else answered,
-            bodies.asked_size + bodies.answered_size,
+            None if isinstance(bodies.asked, Decoded) else bodies.asked,
+            None if isinstance(bodies.answered, Decoded) else bodies.answered,
+            max(bodies.asked_size + bodies.answered_size, _CELL_BYTES * (_cells(asked) + _cells(answered))),
         )
 
     def end_batch(self, now_ns: int) -> None:
@@ -258,3 +257,7 @@ class EndpointAnalysis:
                 for (side, fault), note in decoding.notes.items()
             ],
         )
+
+
+def _cells(table: Table) -> int:
+    return len(table.rows) * (1 + len(table.names))

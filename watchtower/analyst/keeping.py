@@ -30,7 +30,7 @@ class Read(NamedTuple):
     rows: int
     request_fault: Fault | None
     response_fault: Fault | None
-    size: int = 0  # bytes of both bodies, without their coding
+    size: int = 0  # bytes of both bodies, without their coding, or of their cells where these are more
 
 
 def exchange_columns(read: Sequence[Read]) -> Mapping[str, Any]:
