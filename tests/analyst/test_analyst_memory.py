@@ -79,6 +79,14 @@ def test_a_batch_ends_at_the_cells_that_rows_of_unlike_columns_make(tmp_path: Pa
     assert steps == [2, 2, 1]
 
 
+def test_a_header_that_stands_in_each_row_is_cut(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, {"performance": {"segments": ["header:x-plan"]}}, capture={"headers": ["x-plan"]})
+    headers = ((b"x-plan", b"gold" * 1000),)
+    stage.analyse([primary(1, {"instances": [[1], [2]]}, {"predictions": [1, 2]}, request_headers=headers)])
+
+    assert stage.query("""SELECT length("in.header:x-plan") AS length FROM rows""") == [{"length": 256}] * 2
+
+
 def test_lives_that_end_after_each_batch_count_everything_once(tmp_path: Path) -> None:
     stage = Stage(tmp_path, analyst={"batch": 64})
     stage.record(pairs(200))

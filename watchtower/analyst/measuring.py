@@ -33,6 +33,8 @@ VERSION: Final = 1
 DECIDED_BY: Final = 200
 HEADER: Final = "header:"  # before the name, where a segment is told by a header
 UNKNOWN: Final = "unknown"
+# A header may have 32 kB, and a request 100,000 rows, in each of which it stands.
+_LONGEST: Final = 256
 OTHERS: Final = "other values"
 
 logger = logging.getLogger(__name__)
@@ -187,7 +189,7 @@ class Measuring:
         names = tuple(name.removeprefix(INPUT) for name in self.headers)
         given = dict(exchange.request_headers)
         values = [given.get(name.removeprefix(HEADER).lower().encode()) for name in names]
-        more = [None if value is None else value.decode("utf-8", "replace") for value in values]
+        more = [None if value is None else value[:_LONGEST].decode("utf-8", "replace") for value in values]
         return Table((*asked.names, *names), [[*row, *more] for row in asked.rows])
 
     def answered(self, frame: Frame, columns: Mapping[str, Any], now_ns: int) -> None:
