@@ -95,7 +95,7 @@ async def test_nothing_runs_until_it_is_asked_for(tmp_path: Path) -> None:
         assert kept.keeper.status() == AnalystStatus(AnalystState.OFF, 0, None)
 
 
-async def test_one_that_is_killed_is_started_again_and_buried(tmp_path: Path) -> None:
+async def test_one_that_is_killed_is_started_again_and_buried(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with keeping(tmp_path) as kept:
         kept.keeper.keep(told())
         first = await kept.running()
@@ -103,6 +103,7 @@ async def test_one_that_is_killed_is_started_again_and_buried(tmp_path: Path) ->
         await kept.running(other_than=first)
 
         assert kept.buried == ["a1"]
+        assert [vars(line)["exit"] for line in caplog.records if "has ended" in line.message] == ["SIGKILL"]
         assert kept.keeper.status().restarts == 1
         assert kept.starts() == {"start": 1.0, "crash": 1.0, "reload": 0.0, "memory": 0.0}
 
@@ -152,12 +153,27 @@ async def test_one_that_hangs_is_killed_and_replaced(tmp_path: Path, caplog: pyt
         assert "an analyst that hangs is killed" in caplog.messages
 
 
-async def test_one_that_is_never_ready_is_killed_and_tried_again(tmp_path: Path) -> None:
+async def test_one_that_is_never_ready_is_killed_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with keeping(tmp_path, patience=Patience(ready=0.2)) as kept:
         kept.keeper.keep(told("never ready"))
         await until(lambda: kept.keeper.status().restarts >= 2)
 
+        assert "the analyst was not ready in time" in caplog.messages
         assert kept.buried[:2] == ["a1", "a2"]
+
+
+@pytest.mark.parametrize(("mood", "told_of"), [("fails at start", {"the analyst has ended"}), ("never ready", set())])
+async def test_one_that_leaves_before_it_is_ready_is_not_blamed_for_being_late(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mood: str, told_of: set[str]
+) -> None:
+    async with keeping(tmp_path) as kept:
+        kept.keeper.keep(told(mood))
+        await until(lambda: kept.keeper.status().restarts >= 1 if told_of else kept.starts()["start"] == 1)
+        await asyncio.wait_for(kept.keeper.stop(DEADLINE), DEADLINE)
+
+    assert {line.message for line in caplog.records if line.levelname == "ERROR"} == told_of
 
 
 async def test_one_that_does_not_obey_is_killed_at_the_deadline(

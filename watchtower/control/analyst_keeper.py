@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from watchtower.control.restarts import Restarts
-from watchtower.control.worker_process import BEGIN_ANEW, Seat, WorkerProcess, spawn
+from watchtower.control.worker_process import BEGIN_ANEW, Seat, WorkerProcess, cause, spawn
 from watchtower.metrics.catalogue import ANALYST_STARTS
 from watchtower.metrics.cells import Cells
 from watchtower.tasks import Tasks
@@ -150,7 +150,7 @@ class AnalystKeeper:
         if status is None:
             await self._see_off(process, exited)
         elif status != BEGIN_ANEW:
-            logger.error("the analyst has ended", extra={"exit": status})
+            logger.error("the analyst has ended", extra={"exit": cause(status)})
         watching.cancel()
         self._process = None
         self._mourn(seat)
@@ -166,7 +166,8 @@ class AnalystKeeper:
 
     async def _watch(self, process: WorkerProcess) -> None:
         if not await process.ready(self._patience.ready):
-            logger.error("the analyst was not ready in time", extra={"pid": process.pid})
+            if not process.is_gone:  # by itself, or because it was told to
+                logger.error("the analyst was not ready in time", extra={"pid": process.pid})
             return
         logger.info("the analyst is ready", extra={"pid": process.pid})
         while process.pulse.missed < self._patience.lost_after:

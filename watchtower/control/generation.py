@@ -14,7 +14,7 @@ from watchtower.address import Address
 from watchtower.control.pulse import LOOK_S
 from watchtower.control.restarts import Restarts
 from watchtower.control.sockets import Listeners
-from watchtower.control.worker_process import Seat, WorkerProcess, WorkerState, spawn
+from watchtower.control.worker_process import Seat, WorkerProcess, WorkerState, cause, spawn
 from watchtower.metrics.catalogue import WORKER_STARTS
 from watchtower.metrics.cells import Cells
 from watchtower.tasks import Tasks
@@ -163,7 +163,7 @@ class Generation:
     def _mourn(self, seat: Seat, code: int) -> None:
         level = logging.INFO if self._farewell else logging.ERROR
         logger.log(
-            level, "a worker has ended", extra={"place": seat.place, "worker": seat.process, "exit": _cause(code)}
+            level, "a worker has ended", extra={"place": seat.place, "worker": seat.process, "exit": cause(code)}
         )
         try:
             self._workshop.bury(seat.process)
@@ -179,7 +179,3 @@ class Generation:
     def _settle(self, *, is_started: bool) -> None:
         if not self.started.done():
             self.started.set_result(is_started)
-
-
-def _cause(code: int) -> str:
-    return signal.Signals(-code).name if code < 0 else str(code)

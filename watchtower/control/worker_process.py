@@ -67,6 +67,11 @@ class WorkerProcess:
     def is_ready(self) -> bool:
         return self._ready.done() and self._ready.result()
 
+    @property
+    def is_gone(self) -> bool:
+        """Before it was ready."""
+        return self._ready.done() and not self._ready.result()
+
     async def ready(self, deadline: float) -> bool:
         """Whether it accepts connections within some seconds; one that does not is killed."""
         with suppress(TimeoutError):
@@ -76,8 +81,10 @@ class WorkerProcess:
         return self.is_ready
 
     def tell(self, what: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            self._process.send_signal(what)
+        # Not by Popen: it looks first whether the process has ended, and then asyncio never learns how.
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, what)
 
     async def exited(self) -> int:
         return await self._process.wait()
@@ -118,3 +125,8 @@ async def spawn(
     if process.stdin is not None:
         process.stdin.write(len(plan).to_bytes(4) + plan)
     return WorkerProcess(seat, process, read_fd)
+
+
+def cause(code: int) -> str:
+    """Of its end: what it ended with, or the signal that ended it."""
+    return signal.Signals(-code).name if code < 0 else str(code)
