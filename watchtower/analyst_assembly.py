@@ -138,7 +138,8 @@ def _endpoint(
     def keep(table: TableName, columns: Mapping[str, Any]) -> None:
         store.tables.add(table, name, columns, clock.monotonic_ns())
 
-    watch = Watch(settings.drift, partial(keep, TableName.WINDOWS), is_seasonal=settings.baseline.seasonal == "auto")
+    is_seasonal = settings.baseline.seasonal == "auto"
+    watch = Watch(name, settings.drift, partial(keep, TableName.WINDOWS), is_seasonal=is_seasonal)
     parts = EndpointParts(
         Decoding(settings.protocol, settings.mapping, settings.performance.classes),
         Comparison(

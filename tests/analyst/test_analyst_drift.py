@@ -69,15 +69,19 @@ def test_the_rows_of_the_baseline_are_judged_by_nobody(tmp_path: Path) -> None:
     assert (stage.drift()["windows"], stage.totals().value(catalogue.DRIFT_WINDOWS)) == (0, 0)
 
 
-def test_shifted_rows_raise_an_alarm_that_says_what_and_since_when(tmp_path: Path) -> None:
+def test_shifted_rows_raise_an_alarm_that_says_what_and_since_when(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     stage = watched(tmp_path)
     live(stage, minutes(10, first=5))
     live(stage, minutes(10, first=15, shift=1.0))
     quiet(stage)
+    logged = [(line.levelname, vars(line)["column"]) for line in caplog.records if "traffic has" in line.message]
     alarms = {alarm["column"]: alarm for alarm in stage.drift()["alarms"]}
     since = (alarms["in.age"]["since"] - stage.clock.epoch_ns / 1e9) / 60
 
     assert set(alarms) <= {"in.age", "all numbers together"}
+    assert ("WARNING", "in.age") in logged
     assert alarms["in.age"]["way"] == "up"
     assert 13 <= since <= 17
 
@@ -106,7 +110,8 @@ def test_unchanged_rows_raise_no_alarm(tmp_path: Path, seed: int) -> None:
     assert stage.totals().value(catalogue.DRIFT_WINDOWS) == 40
 
 
-def test_a_drift_that_is_over_is_said_to_be(tmp_path: Path) -> None:
+def test_a_drift_that_is_over_is_said_to_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     stage = watched(tmp_path)
     live(stage, minutes(10, first=5, shift=1.0))
     live(stage, minutes(200, first=15))
@@ -114,6 +119,7 @@ def test_a_drift_that_is_over_is_said_to_be(tmp_path: Path) -> None:
     cleared = {alarm["column"] for alarm in stage.drift()["cleared"]}
 
     assert "in.age" in cleared
+    assert [vars(line)["column"] for line in caplog.records if "traffic is as" in line.message].count("in.age") == 1
     assert [alarm["column"] for alarm in stage.drift()["alarms"] if alarm["column"] == "in.age"] == []
 
 

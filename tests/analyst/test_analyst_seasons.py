@@ -28,7 +28,7 @@ def by_day(start_ns: int) -> float:
 def watching(hours: int, *, is_seasonal: bool = True) -> Watch:
     chance = np.random.default_rng(7)
     baseline = build([(NAMES, (chance.normal(0.75, 1.2, 5000),))], name="b", source="test", made_at_ns=0)
-    watch = Watch(DriftSettings(window=3600.0), lambda _: None, is_seasonal=is_seasonal)
+    watch = Watch("churn", DriftSettings(window=3600.0), lambda _: None, is_seasonal=is_seasonal)
     watch.adopt(baseline, "b 1")
     feed(watch, 0, hours)
     return watch
@@ -64,7 +64,7 @@ def test_against_its_own_hour_a_night_is_no_drift() -> None:
     found = seasonal(watching(14 * 24))
     assert found is not None
 
-    again = Watch(DriftSettings(window=3600.0), lambda _: None)
+    again = Watch("churn", DriftSettings(window=3600.0), lambda _: None)
     again.adopt(found, "b 2")
     feed(again, 14 * 24, 3 * 24)
     again.finish()
@@ -102,7 +102,7 @@ def test_what_columns_do_together_at_night_is_no_drift() -> None:
         profiles.update(names, (*chance.normal(by_day(start_ns), 1.0, (2, 1000)),))
         seasons.update(start_ns, 1000, profiles.counts())
     found, choice = baseline.with_seasons(seasons)
-    watch = Watch(DriftSettings(window=600.0), lambda _: None)
+    watch = Watch("churn", DriftSettings(window=600.0), lambda _: None)
     watch.adopt(found, "b 2")
     for start_ns in range(MONDAY_NS, MONDAY_NS + 8 * HOUR_NS, HOUR_NS // 6):  # a night
         watch.take(start_ns, names, chance.normal(0.0, 1.0, (2, 60)).tolist())
@@ -138,7 +138,7 @@ def test_the_history_survives_a_restart() -> None:
 def two(*ignored: str) -> Watch:
     chance = np.random.default_rng(7)
     columns = (chance.normal(0, 1, 2000), chance.normal(0, 1, 2000))
-    watch = Watch(DriftSettings(window=3600.0, ignore=ignored), lambda _: None)
+    watch = Watch("churn", DriftSettings(window=3600.0, ignore=ignored), lambda _: None)
     watch.adopt(build([((*NAMES, "in.other"), columns)], name="b", source="test", made_at_ns=0), "b 1")
     return watch
 
@@ -172,7 +172,7 @@ def test_the_history_survives_that_a_column_is_ignored(
 def test_rows_that_are_open_when_a_baseline_is_set_are_judged_against_the_one_before() -> None:
     kept: list[Mapping[str, Any]] = []
     watch = watching(0)
-    again = Watch(DriftSettings(window=3600.0), kept.append)
+    again = Watch("churn", DriftSettings(window=3600.0), kept.append)
     again.adopt(_baseline(watch), "b 1")
     feed(again, 0, 1)
     again.adopt(_baseline(watch), "b 2")

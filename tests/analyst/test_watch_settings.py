@@ -17,7 +17,7 @@ PLAIN = DriftSettings()
 
 
 def watching(settings: DriftSettings, kept: list[Mapping[str, Any]]) -> Watch:
-    watch = Watch(settings, kept.append)
+    watch = Watch("churn", settings, kept.append)
     columns = (*np.random.default_rng(1).normal(size=(2, 1000)),)
     watch.adopt(build([(NAMES, columns)], name="a", source="a test", made_at_ns=1), "a 1")
     return watch

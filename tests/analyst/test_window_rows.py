@@ -37,7 +37,7 @@ def test_what_was_restored_is_not_kept_twice() -> None:
 
 def test_what_was_bet_on_is_not_written_again() -> None:
     vectors = [[float(number % 7), 1.0, float(number % 5)] for number in range(2000)]
-    watch = Watch(DriftSettings(lateness=0.0), lambda _: None)
+    watch = Watch("churn", DriftSettings(lateness=0.0), lambda _: None)
     watch.adopt(build([((NAME,), (vectors,))], name="a", source="a test", made_at_ns=1), "a 1")
     for minute in range(2):
         watch.take(minute * MINUTE_NS, (NAME,), (vectors[:50],))

@@ -1,7 +1,9 @@
 """One endpoint's traffic held against its baseline, window by window: profiles, effect sizes, evidence, alarms."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -30,9 +32,12 @@ _REFERENCES_KEPT: Final = 4
 
 Keep = Callable[[Mapping[str, Any]], None]
 
+logger = logging.getLogger(__name__)
+
 
 class Watch:
-    def __init__(self, settings: DriftSettings, keep: Keep, *, is_seasonal: bool = True) -> None:
+    def __init__(self, endpoint: str, settings: DriftSettings, keep: Keep, *, is_seasonal: bool = True) -> None:
+        self._endpoint = endpoint
         self._settings = settings
         self._is_seasonal = is_seasonal
         self._keep = keep
@@ -220,6 +225,8 @@ class Watch:
                 if isinstance(event, AllClear) and event.column in before
             )
             self.events.extend(events)
+            for event in events:
+                self._log(event)
             effects = self.effects
         else:
             effects = effects_of_table(self._held_against().profiles, window.held.profiles)
@@ -228,6 +235,14 @@ class Watch:
             self._seasons.update(window.start_ns, profiles.rows, profiles.counts())
             self.seasons_changed = True
         self._keep(self._columns(window, effects, self._base_ns))
+
+    def _log(self, event: Alarm | AllClear) -> None:
+        since = datetime.fromtimestamp(event.since_ns // SECOND, UTC).isoformat().replace("+00:00", "Z")
+        told = {"endpoint": self._endpoint, "column": event.column, "since": since, "effect": event.effect}
+        if isinstance(event, Alarm):
+            logger.warning("the traffic has changed", extra=told | {"way": event.way})
+        else:
+            logger.info("the traffic is as it was before", extra=told)
 
     def _look_at(self, window: Window[WindowRows]) -> None:
         baseline, profiles = self._held_against(), window.held.profiles
