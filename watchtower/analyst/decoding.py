@@ -17,7 +17,6 @@ from watchtower.payload.settings import MappingSettings
 from watchtower.record import NEVER, BodyNote, Exchange, Outcome, Role
 from watchtower.table import EMPTY, Side
 
-MAX_DECOMPRESSED: Final = 16 * 1024 * 1024  # 16 times what a shadow's answer may be by default
 # An endpoint has a few paths; of those that clients invent, the ones used last are known.
 MAX_KNOWN_PATHS: Final = 256
 SHOWN_OF_A_BODY: Final = 160
@@ -117,7 +116,7 @@ class Decoding:
         if not is_whole:
             return self._blame(side, PayloadError(Fault.CUT, "the exchange ended before it"), exchange, body)
         try:
-            return decoded(body, encoding, MAX_DECOMPRESSED) if encoding else body
+            return decoded(body, encoding) if encoding else body
         except PayloadError as error:
             return self._blame(side, error, exchange, body)
 
