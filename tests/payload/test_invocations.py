@@ -179,7 +179,26 @@ def test_json_behind_a_byte_order_mark_is_json() -> None:
 
 
 def test_features_without_instances_are_a_row() -> None:
-    assert cells(requested(sagemaker, {"features": [1, 2]})) == (("features",), [[[1, 2]]])
+    assert cells(requested(sagemaker, {"features": [1, 2]})) == (("features.0", "features.1"), [[1, 2]])
+
+
+def test_features_are_columns_and_do_not_hide_in_a_vector() -> None:
+    rows = {"instances": [{"features": [1.5, "a"]}, {"features": [None, "b"]}]}
+
+    assert cells(requested(sagemaker, rows)) == (("features.0", "features.1"), [[1.5, "a"], [None, "b"]])
+
+
+@pytest.mark.parametrize(
+    "lists", [[[]], [[1.5, 2.5], [1.5]], [list(range(257))]], ids=["none", "of unlike lengths", "an embedding"]
+)
+def test_features_that_are_no_columns_are_a_vector(lists: list[list[float]]) -> None:
+    rows = {"instances": [{"features": each} for each in lists]}
+
+    assert cells(requested(sagemaker, rows)) == (("features",), [[each] for each in lists])
+
+
+def test_features_beside_another_key_are_a_vector() -> None:
+    assert requested(sagemaker, {"instances": [{"features": [1, 2], "id": 7}]}).names == ("features", "id")
 
 
 @pytest.mark.parametrize("kind", [b"application/x-recordio-protobuf", b"application/x-npy"])

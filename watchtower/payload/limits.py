@@ -7,6 +7,8 @@ from typing import Final
 MAX_DEPTH: Final = 128
 # The widest tables that people serve have some hundred features; a profile keeps state for every column.
 MAX_COLUMNS: Final = 2_000
+# A list of as many in a request is a row of features, and a column each; longer ones are embeddings, pixels or tokens.
+MAX_FEATURES: Final = 256
 # Parquet's usual row group is as large, and MLflow's and SageMaker's batch requests stay far below.
 MAX_ROWS: Final = 100_000
 # An event of a stream has three lines at the most that count: its name, its data and its end.

@@ -1,7 +1,7 @@
 """SageMaker's built-in containers and those that follow them, `/invocations`.
 
-CSV has no header: columns are "0", "1", …. JSON holds `{"instances": [...]}`, whose rows may be `{"features": [...]}`,
-and JSON lines a row each. Answers are CSV, `{"predictions": [...]}` or JSON lines. In a CSV answer every line is a row,
+CSV has no header: columns are "0", "1", …. JSON holds `{"instances": [...]}`, and JSON lines a row each; of rows that are
+`{"features": [...]}` the columns are "features.0", "features.1", …, as of V2's tensors. Answers are CSV, `{"predictions": [...]}` or JSON lines. In a CSV answer every line is a row,
 and a line of several numbers a vector: an XGBoost container that answers a batch of n rows with one line of n numbers
 is the exception that cannot be told apart.
 https://docs.aws.amazon.com/sagemaker/latest/dg/cdf-inference.html
@@ -11,14 +11,16 @@ from typing import Any, Final
 
 from watchtower.payload.derive import labelled
 from watchtower.payload.fault import Fault, PayloadError
+from watchtower.payload.limits import MAX_FEATURES
 from watchtower.payload.message import Decoded, Message
 from watchtower.payload.parse import parsed, parsed_if_json
-from watchtower.payload.rows import input_rows, output_rows
+from watchtower.payload.rows import input_rows, list_rows, output_rows
 from watchtower.payload.separated import csv_rows, csv_table, json_lines, value
 from watchtower.payload.v1 import tensors
 from watchtower.table import EMPTY, Table
 
 LINES_TYPES: Final = (b"application/jsonlines", b"application/x-ndjson", b"application/jsonl", b"application/ndjson")
+_FEATURES: Final = "features"
 _JSON_BEGINS: Final = (b"{", b"[")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 # RecordIO-protobuf, and images: bytes that stand for rows which we do not read.
@@ -34,8 +36,8 @@ class SageMaker:
     def request(self, body: bytes, message: Message, /) -> Decoded:
         _check_readable(message)
         if message.media_type in LINES_TYPES:
-            rows = json_lines(body)
-            return Decoded(input_rows(rows), rows)
+            lines = json_lines(body)
+            return Decoded(_rows(lines), lines)
         if not _is_json(body, message):
             return Decoded(csv_table(body, has_header=False))
         document = parsed(body)
@@ -69,7 +71,16 @@ def _is_json(body: bytes, message: Message) -> bool:
 def _request_table(document: Any) -> Table:
     if type(document) is dict:
         document = document["instances"] if "instances" in document else document.get("data", document)
-    return input_rows(document if type(document) is list else [document])
+    return _rows(document if type(document) is list else [document])
+
+
+def _rows(items: list[Any]) -> Table:
+    lists = [item[_FEATURES] for item in items if type(item) is dict and list(item) == [_FEATURES]]
+    if items and len(lists) == len(items) and all(type(each) is list for each in lists):
+        width = len(lists[0])
+        if 1 <= width <= MAX_FEATURES and all(len(each) == width for each in lists):
+            return list_rows(lists, tuple(f"{_FEATURES}.{at}" for at in range(width)))
+    return input_rows(items)
 
 
 def _answer_table(document: Any) -> Table:

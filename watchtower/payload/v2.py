@@ -20,7 +20,7 @@ from watchtower.payload.binary import filled
 from watchtower.payload.cells import cell
 from watchtower.payload.derive import labelled
 from watchtower.payload.fault import Fault, PayloadError
-from watchtower.payload.limits import MAX_COLUMNS
+from watchtower.payload.limits import MAX_COLUMNS, MAX_FEATURES
 from watchtower.payload.message import Decoded, Message
 from watchtower.payload.parse import parsed_if_json
 from watchtower.payload.rows import check_repeated, check_size, named
@@ -44,7 +44,6 @@ _DATATYPES: Final[dict[str, _Test]] = {
 _DATATYPES["UINT64"] = _FLOAT
 _are_sizes: Final[_Test] = frozenset({int}).issuperset
 _MAX_DIMENSIONS: Final = 64  # numpy's; the product of many more sizes would be a number that takes seconds to make
-MAX_FEATURES: Final = 256
 _SHARED: Final = "shared_memory_region"
 
 
