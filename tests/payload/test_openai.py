@@ -268,6 +268,13 @@ def test_a_call_of_the_older_kind_is_joined_too() -> None:
     assert row(stream(*chunks))["called"] == 'f({"a":1})'
 
 
+def test_prompts_with_several_choices_each_stand_beside_their_own() -> None:
+    found = requested(openai, {"model": "m", "prompt": ["a", "b"], "n": 2})
+
+    assert [row[0] for row in found.rows] == ["a", "a", "b", "b"]
+    assert request_fault(openai, {"model": "m", "prompt": ["a", "b"], "n": 10**9}) is Fault.TOO_MANY_ROWS
+
+
 def test_a_long_setting_of_many_prompts_is_refused() -> None:
     asked = {"model": "m" * 20_000, "prompt": ["a"] * 1_000}
 

@@ -35,7 +35,11 @@ class OpenAI:
         if type(document) is not dict:
             raise PayloadError(Fault.WRONG_SHAPE, "no object")
         prompts, count = _prompts(document)
+        times = document.get("n")
         check_size(len(prompts), len(INPUTS))
+        if len(prompts) > 1 and type(times) is int and times > 1:  # so many choices of each stand together
+            check_size(len(prompts) * times, len(INPUTS))
+            prompts = [prompt for prompt in prompts for _ in range(times)]
         settings: list[Cell] = [
             _scalar(document.get("model")),
             _scalar(document.get("temperature")),
