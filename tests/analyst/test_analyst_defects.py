@@ -10,8 +10,8 @@ from drift_stage import ENDPOINT, live, minutes, quiet
 from recording import pair
 
 from watchtower.analyst.analyst import Analyst
-from watchtower.analyst.keeping import Read
 from watchtower.analyst.labelling import Labelling
+from watchtower.analyst.read import Read
 from watchtower.analyst_assembly import assembled
 from watchtower.analyst_cells import AnalystCells
 from watchtower.drift.baseline import build

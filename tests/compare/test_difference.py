@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from watchtower.compare.answer import Answer
 from watchtower.compare.columns import ColumnDifference
@@ -45,7 +46,7 @@ OUTCOMES = [
 
 @pytest.mark.parametrize(("primary", "shadow", "expected"), OUTCOMES)
 def test_who_failed_is_told_by_the_outcomes(primary: str, shadow: str, expected: Failure) -> None:
-    one, other = answer(1.0)._replace(outcome=primary), answer(1.0)._replace(outcome=shadow)
+    one, other = replace(answer(1.0), outcome=primary), replace(answer(1.0), outcome=shadow)
 
     assert compare(one, other, PLAIN).failure is expected
 
@@ -53,7 +54,7 @@ def test_who_failed_is_told_by_the_outcomes(primary: str, shadow: str, expected:
 @pytest.mark.parametrize("primary", Outcome)
 @pytest.mark.parametrize("shadow", ShadowOutcome)
 def test_only_two_answers_are_compared(primary: Outcome, shadow: ShadowOutcome) -> None:
-    difference = compare(answer(1.0)._replace(outcome=primary), answer(1.0)._replace(outcome=shadow), PLAIN)
+    difference = compare(replace(answer(1.0), outcome=primary), replace(answer(1.0), outcome=shadow), PLAIN)
 
     assert difference.is_compared == (primary is Outcome.ANSWERED and shadow is ShadowOutcome.ANSWERED)
 
@@ -69,18 +70,18 @@ def test_another_status_disagrees_whatever_the_body_says() -> None:
 
 
 READ = answer(1, 2)
-STRANGE = answer(1, 2, body=b"<html>")._replace(is_decoded=False)
-OTHER = STRANGE._replace(body=b"<body>")
-CUT = STRANGE._replace(is_whole=False)
+STRANGE = replace(answer(1, 2, body=b"<html>"), is_decoded=False)
+OTHER = replace(STRANGE, body=b"<body>")
+CUT = replace(STRANGE, is_whole=False)
 UNREAD = [
     (READ, STRANGE, Failure.SHADOW_UNREADABLE, 2),
     (READ, CUT, Failure.UNREADABLE, 0),
-    (READ, STRANGE._replace(is_beyond_us=True), Failure.UNREADABLE, 0),
+    (READ, replace(STRANGE, is_beyond_us=True), Failure.UNREADABLE, 0),
     (STRANGE, READ, Failure.UNREADABLE, 0),
     (STRANGE, OTHER, Failure.UNREADABLE, 0),
     (CUT, STRANGE, Failure.UNREADABLE, 0),
     (CUT, CUT, Failure.UNREADABLE, 0),
-    (CUT, CUT._replace(status=203), Failure.STATUS, 2),
+    (CUT, replace(CUT, status=203), Failure.STATUS, 2),
 ]
 
 
@@ -110,7 +111,7 @@ def test_two_answers_without_a_body_agree() -> None:
 
 
 def test_the_latency_difference_is_the_shadows_minus_the_primarys() -> None:
-    assert compare(answer(1), answer(2)._replace(service_ns=5000), PLAIN).latency_ns == 4000
+    assert compare(answer(1), replace(answer(2), service_ns=5000), PLAIN).latency_ns == 4000
 
 
 KINDS = [
@@ -298,7 +299,7 @@ def test_documents_without_columns_are_compared_by_their_paths() -> None:
 
 
 def test_bytes_that_are_no_document_are_compared_as_they_are() -> None:
-    one, other = document(None)._replace(body=b"\x01"), document(None)._replace(body=b"\x02")
+    one, other = replace(document(None), body=b"\x01"), replace(document(None), body=b"\x02")
 
     assert [compare(one, b, PLAIN).agrees for b in (one, other)] == [True, False]
 
@@ -321,13 +322,13 @@ def test_a_side_without_a_score_has_no_score_difference() -> None:
 
 
 def test_an_answer_that_cannot_be_read_is_as_bad_as_another_status() -> None:
-    status = compare(READ, READ._replace(status=201), PLAIN)
+    status = compare(READ, replace(READ, status=201), PLAIN)
 
     assert compare(READ, STRANGE, PLAIN).severity == status.severity
 
 
 def test_a_failure_is_worse_than_a_status_and_that_than_any_answer() -> None:
-    failed = compare(answer(1), answer(1)._replace(outcome="reset"), PLAIN)
+    failed = compare(answer(1), replace(answer(1), outcome="reset"), PLAIN)
     status = compare(answer(1), answer(1, status=201), PLAIN)
     far, near = compare(answer(1), answer(1e9), PLAIN), compare(answer(1), answer(1.1), PLAIN)
 

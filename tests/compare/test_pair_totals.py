@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from watchtower.compare.aggregate import OTHER, ShadowTotals
 from watchtower.compare.answer import Answer
@@ -20,7 +21,7 @@ COMPARER = Comparer(CompareSettings())
 
 def compared(a: float, b: float, name: str = "p", outcome: str = "answered", took_ns: int = 2000) -> Difference:
     one, other = (Answer("answered", 200, 1000, Table((name,), [(v,)]), body=str(v).encode()) for v in (a, b))
-    return COMPARER.compare(one, other._replace(outcome=outcome, service_ns=took_ns))
+    return COMPARER.compare(one, replace(other, outcome=outcome, service_ns=took_ns))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final, Protocol
 from zlib import crc32
 
-from watchtower.analyst.keeping import Read, exchange_columns
+from watchtower.analyst.keeping import exchange_columns
 from watchtower.analyst.labelling import Labelling
+from watchtower.analyst.read import Read
 from watchtower.analyst.settings import AnalystSettings
 from watchtower.analyst.skip import SkipReason
 from watchtower.clock import SECOND, Clock

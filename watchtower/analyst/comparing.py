@@ -175,16 +175,13 @@ class Comparison:
         shadow = self.shadows.get(pair.shadow)
         if shadow is None:  # it waited over a restart that took it out of the configuration
             return
-        pair = pair._replace(request_id=pair.request_id[:-_MOMENT])
-        primary, answer = pair.primary.answer, pair.answer.answer
+        request_id, primary, answer = _request_id(pair), pair.primary.answer, pair.answer.answer
         difference = self._comparer.compare(primary, answer)
         shadow.totals.add(difference, pair.primary.segment)
         shadow.batch.append((pair, difference))
-        if not difference.agrees and shadow.worst.wants(pair.request_id, difference):
+        if not difference.agrees and shadow.worst.wants(request_id, difference):
             paths = difference.paths or self._comparer.paths(primary, answer)
-            shadow.worst.add(
-                pair.request_id, pair.at_ns, difference, pair.primary.request, primary.body, answer.body, paths
-            )
+            shadow.worst.add(request_id, pair.at_ns, difference, pair.primary.request, primary.body, answer.body, paths)
 
     def _segment(self, exchange: Exchange, asked: Table) -> str | None:
         """By the first row: the rows of a request are somebody's together."""
@@ -202,6 +199,10 @@ def _own_id(exchange: Exchange) -> bytes:
     return exchange.request_id + exchange.read_ns.to_bytes(_MOMENT, "big", signed=True)
 
 
+def _request_id(pair: Pair[Side]) -> bytes:
+    return pair.request_id[:-_MOMENT]
+
+
 def _value(exchange: Exchange, asked: Table, name: str) -> str:
     if name.startswith(_HEADER):
         wanted = name.removeprefix(_HEADER).lower().encode()
@@ -216,13 +217,13 @@ def _cut(value: str) -> str:
 
 
 def _answer(exchange: Exchange, decoded: Decoded | Fault) -> Answer:
-    table, document = decoded if isinstance(decoded, Decoded) else NOTHING
+    told = decoded if isinstance(decoded, Decoded) else NOTHING
     return Answer(
         exchange.outcome,
         exchange.status,
         exchange.service_ns,
-        table,
-        document,
+        told.table,
+        told.document,
         exchange.response_body,
         isinstance(decoded, Decoded),
         exchange.response_note in _WHOLE,
@@ -242,7 +243,7 @@ def _table_of(decoded: Decoded | Fault) -> Table:
 def _pair_columns(shadow: str, batch: Sequence[tuple[Pair[Side], Difference]]) -> Mapping[str, Any]:
     differences = [difference for _, difference in batch]
     return {
-        "request_id": [pair.request_id for pair, _ in batch],
+        "request_id": [_request_id(pair) for pair, _ in batch],
         "shadow": shadow,
         "started": [pair.at_ns for pair, _ in batch],
         "agrees": [one.agrees for one in differences],

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -36,7 +36,7 @@ class FaultNote(msgspec.Struct, frozen=True):
     beginning: str
 
 
-class Bodies(NamedTuple):
+class Bodies(msgspec.Struct, frozen=True, gc=False):
     asked: Decoded | Fault
     answered: Decoded | Fault
     # Bytes without their coding: what they take in memory follows from these, and not from what was sent.

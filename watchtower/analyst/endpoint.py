@@ -25,10 +25,11 @@ from watchtower.analyst.documents import (
 )
 from watchtower.analyst.drift_view import Pages, baseline_view, drift_view, no_pages, schema_view
 from watchtower.analyst.frames import Frame, Frames
-from watchtower.analyst.keeping import Read, row_columns
+from watchtower.analyst.keeping import row_columns
 from watchtower.analyst.labelling import Labelling
 from watchtower.analyst.measuring import Measuring
 from watchtower.analyst.performance_view import performance_view
+from watchtower.analyst.read import Read
 from watchtower.analyst.watching import Watch
 from watchtower.clock import SECOND
 from watchtower.drift.schema import infer_kind

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from watchtower.analyst.frames import Frame
-from watchtower.journal.offsets import Position
-from watchtower.payload.fault import Fault
-from watchtower.record import Exchange
+from watchtower.analyst.read import Read
 from watchtower.store.schemas import INPUT, OUTPUT
 
 FIELDS: Final = (
@@ -19,18 +17,6 @@ _WORDS: Final = (
     "variant", "role", "outcome", "method", "request_type", "response_type", "request_note", "response_note",
 )  # fmt: skip
 _fields: Final = attrgetter(*FIELDS)
-
-
-class Read(NamedTuple):
-    """An exchange, and what its bodies told."""
-
-    exchange: Exchange
-    stream: str
-    position: Position
-    rows: int
-    request_fault: Fault | None
-    response_fault: Fault | None
-    size: int = 0  # bytes of both bodies, without their coding, or of their cells where these are more
 
 
 def exchange_columns(read: Sequence[Read]) -> Mapping[str, Any]:

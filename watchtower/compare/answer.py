@@ -1,9 +1,9 @@
-from typing import NamedTuple
+import msgspec
 
 from watchtower.table import EMPTY, Table
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What either side brings to a comparison."""
 
     outcome: str

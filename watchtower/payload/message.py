@@ -1,5 +1,6 @@
 from functools import lru_cache
-from typing import NamedTuple
+
+import msgspec
 
 from watchtower.record import NEVER
 from watchtower.table import Table
@@ -11,7 +12,7 @@ def media_type(content_type: bytes) -> bytes:
     return content_type.partition(b";")[0].strip().lower()
 
 
-class Message(NamedTuple):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """What an adapter may know of a body beside its bytes, which are decompressed already."""
 
     target: bytes  # path and query
@@ -35,6 +36,6 @@ class Message(NamedTuple):
         return self.status >= 400
 
 
-class Decoded(NamedTuple):
+class Decoded(msgspec.Struct, frozen=True, gc=False):
     table: Table  # EMPTY where the body holds no rows
     document: object = None  # the parsed JSON, or None: what a comparison of structures walks
