@@ -67,7 +67,7 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
         if self.failure is Failure.SHADOW:
             return 4.0
         share = self.rows_disagreeing / self.rows if self.rows else 0.0
-        largest = max((column.first_max for column in self.columns.values()), default=0.0)
+        largest = max([column.first_max for column in self.columns.values()], default=0.0)
         return (2.0 if self.failure in _UNLIKE else 0.0) + share + 1e-3 * largest / (1 + largest)
 
 

@@ -47,7 +47,11 @@ class Worst:
             return False
         side = _side(difference)
         kept = self._kept[side]
-        return len(kept) < self._places[side] or (bool(kept) and (severity, _turned(request_id)) >= kept[0][0][:2])
+        if len(kept) < self._places[side]:
+            return True
+        if not kept or severity < kept[0][0][0]:
+            return False
+        return (severity, _turned(request_id)) >= kept[0][0][:2]
 
     def add(
         self,

@@ -61,13 +61,15 @@ def arranged(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
     """With all columns of the schema, in its types; those that the batch lacks are null."""
     present = set(batch.schema.names)
     columns = [
-        # An integer beyond a float's exact ones becomes the nearest, as in every query over both.
-        batch.column(field.name).cast(field.type, safe=False)
-        if field.name in present
-        else pa.nulls(len(batch), field.type)
+        _as(batch.column(field.name), field.type) if field.name in present else pa.nulls(len(batch), field.type)
         for field in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _as(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """An integer beyond a float's exact ones becomes the nearest, as in every query over both."""
+    return column if column.type == wanted else column.cast(wanted, safe=False)
 
 
 def type_of(found: pa.DataType) -> Type | None:
