@@ -20,8 +20,11 @@ class Mirror:
 
     def offer(self, request: KeptRequest) -> tuple[str, ...]:
         """Gives the names of those whose sample leaves it out."""
-        left_out = [shadow.name for shadow in self.shadows if not shadow.offer(request)]
-        return tuple(left_out)
+        left_out: tuple[str, ...] = ()
+        for shadow in self.shadows:
+            if not shadow.offer(request):
+                left_out += (shadow.name,)
+        return left_out
 
     def close(self) -> None:
         for shadow in self.shadows:
