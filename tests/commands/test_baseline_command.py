@@ -1,6 +1,7 @@
 import json
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -183,7 +184,8 @@ def test_what_is_not_there_does_not_pass(
 NOTHING: Mapping[str, object] = {}
 
 
-def kept_rows(data_dir: Path, role: str = "primary", more: Mapping[str, object] = NOTHING) -> None:
+def kept_rows(data_dir: Path, role: str = "primary", more: Mapping[str, object] = NOTHING) -> int:
+    """One for each of the last 20 s, up to the time that is given."""
     now_ns = time.time_ns()
     with Store(data_dir, StoreSettings()) as store:
         columns = {
@@ -198,6 +200,7 @@ def kept_rows(data_dir: Path, role: str = "primary", more: Mapping[str, object] 
         }
         store.tables.add(TableName.ROWS, "churn", columns, 0)
         store.commit()
+    return now_ns
 
 
 def test_rows_of_late_become_the_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -206,6 +209,30 @@ def test_rows_of_late_become_the_baseline(tmp_path: Path, capsys: pytest.Capture
 
     assert (status, in_force(tmp_path)) == (0, ("default", 1))
     assert capsys.readouterr().out.startswith("churn: baseline default, version 1, of 20 rows: in force\n")
+
+
+def test_rows_of_a_past_stretch_become_the_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    until = datetime.fromtimestamp(kept_rows(tmp_path) / 1e9 - 9.5, UTC).isoformat()
+    status = run(tmp_path, "build", "--last", "1h", "--until", until, "--endpoint", "churn")
+    with State(tmp_path, Access.READ) as state:
+        (kept,) = state.baselines.list("churn")
+
+    assert status == 0
+    assert ", of 10 rows: in force\n" in capsys.readouterr().out
+    assert kept.source == f"the rows of 1h until {until[:19].replace('T', ' ')} UTC"
+
+
+@pytest.mark.parametrize("until", ["yesterday", "2026-11-16T00:00"])
+def test_the_end_of_a_past_stretch_has_a_zone(tmp_path: Path, capsys: pytest.CaptureFixture[str], until: str) -> None:
+    with pytest.raises(SystemExit):
+        run(tmp_path, "build", "--last", "1h", "--until", until)
+
+    assert f"got '{until}', expected a time with its zone, like 2026-11-20T06:00Z" in capsys.readouterr().err
+
+
+def test_the_end_of_a_past_stretch_is_of_one(tmp_path: Path, train: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, "build", str(train), "--until", "2026-11-16T00:00Z") == 2
+    assert capsys.readouterr().err == "--until: expected --last DURATION with it\n"
 
 
 def columns_in_force(data_dir: Path) -> set[str]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from drift_columns import KINDS, baseline, part, rows
 
-from watchtower.drift.baseline import Baseline, build, from_profiles, resolution
+from watchtower.drift.baseline import Baseline, build, resolution
 from watchtower.drift.seasonal import Choice, Seasons
 from watchtower.drift.windows import HOUR_NS
 from watchtower.table import Kind
@@ -98,19 +98,6 @@ def test_the_resolution_is_the_bound_of_dvoretzky_kiefer_and_wolfowitz() -> None
 
     assert resolution(5000) == pytest.approx(0.0192, abs=1e-4)
     assert beyond <= 20
-
-
-def test_a_past_window_becomes_a_baseline_in_the_same_cuts() -> None:
-    old = baseline()
-    window = old.fresh()
-    window.update(*rows(400, seed=5))
-    window.update(("in.country", "in.later"), (["nowhere"], [1]))
-
-    found = from_profiles(window, name="a", source="yesterday", made_at_ns=3)
-
-    assert found.bins["in.amount"].cuts == old.bins["in.amount"].cuts
-    assert (found.bins["in.country"].is_new("nowhere"), "in.later" in found.kinds) == (False, False)
-    assert (found.rows, int(found.counts()["in.amount"].sum()), found.sample_rows) == (401, 401, 0)
 
 
 def test_differences_are_listed_and_small_ones_forgiven() -> None:

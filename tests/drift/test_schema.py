@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from watchtower.drift.schema import infer, infer_kind
+from watchtower.drift.schema import infer_kind
 from watchtower.table import Kind
 
 CASES: list[tuple[list[object], Kind]] = [
@@ -40,18 +40,6 @@ def test_their_order_does_not_matter(cells: list[object], kind: Kind) -> None:
     shuffled = random.Random(4).sample(cells, len(cells))
 
     assert infer_kind(shuffled) is kind
-
-
-def test_a_row_is_read_by_its_names() -> None:
-    assert infer(("a", "b"), [(1, "x"), (2, None)]) == {"a": Kind.INTEGER, "b": Kind.CATEGORY}
-
-
-def test_what_is_configured_is_taken_as_it_is() -> None:
-    assert infer(("zip",), [(10115,)], {"zip": Kind.CATEGORY}) == {"zip": Kind.CATEGORY}
-
-
-def test_without_rows_every_column_is_null() -> None:
-    assert infer(("a",), []) == {"a": Kind.NULL}
 
 
 @pytest.mark.parametrize(

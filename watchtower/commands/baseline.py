@@ -2,6 +2,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -13,7 +14,7 @@ from watchtower.baselines import BaselineError, load_table
 from watchtower.clock import SECOND
 from watchtower.commands import found
 from watchtower.commands.layout import moment, printable, share, table
-from watchtower.commands.quantities import duration
+from watchtower.commands.quantities import duration, instant
 from watchtower.config.model import Config, EndpointConfig
 from watchtower.drift.baseline import Baseline, build
 from watchtower.drift.settings import BaselineSettings, DriftSettings
@@ -37,6 +38,7 @@ examples:
   watchtower baseline show
   watchtower baseline build train.parquet --endpoint churn --name spring --outputs prediction
   watchtower baseline build --last 24h --endpoint churn --name tuesday
+  watchtower baseline build --last 7d --until 2026-11-16T00:00Z --endpoint churn --name before
   watchtower baseline build train.csv --config watchtower.yaml --endpoint churn --no-set
   watchtower baseline set spring --version 1 --endpoint churn
 
@@ -58,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     building.add_argument(
         "--last", metavar="DURATION", type=duration, help="of the store's own rows, in place of a file"
     )
+    building.add_argument("--until", metavar="TIME", type=instant, help="where these end (now)")
     building.add_argument("--name", metavar="NAME", help="(the configuration's, or default)")
     building.add_argument("--outputs", metavar="A,B", help="the columns that are the model's answers")
     building.add_argument("--no-set", action="store_true", help="keep it without putting it in force")
@@ -115,11 +118,13 @@ def _show(args: argparse.Namespace) -> int:
 def _build(args: argparse.Namespace, config: Config | None) -> int:
     if (args.source is None) == (args.last is None):
         raise ConfigError(["expected a FILE, or --last DURATION: one of the two"])
+    if args.until is not None and args.last is None:
+        raise ConfigError(["--until: expected --last DURATION with it"])
     baseline_settings, drift, endpoint = _settings(args, config)
     store = config.store if config else StoreSettings()
     outputs = tuple(args.outputs.split(",")) if args.outputs else baseline_settings.outputs
     now_ns = time.time_ns()
-    source = args.source or f"the rows of the last {format_duration(args.last)}"
+    source = args.source or _past(args)
     try:
         made = build(
             load_table(args.source or _rows_of_late(args, endpoint, now_ns, store), outputs),
@@ -154,6 +159,13 @@ def _build(args: argparse.Namespace, config: Config | None) -> int:
     return 0
 
 
+def _past(args: argparse.Namespace) -> str:
+    if args.until is None:
+        return f"the rows of the last {format_duration(args.last)}"
+    until = datetime.fromtimestamp(args.until, UTC)
+    return f"the rows of {format_duration(args.last)} until {until:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _rows_of_late(args: argparse.Namespace, endpoint: str | None, now_ns: int, store: StoreSettings) -> pa.Table:
     """The primary's rows as the store has them; of more than a million, every so manyth by its id.
 
@@ -161,8 +173,11 @@ def _rows_of_late(args: argparse.Namespace, endpoint: str | None, now_ns: int, s
     """
     with found.opened(args.data_dir) as state:
         view = quoted(f"rows_{endpoint or _only_endpoint(state)}")
-    since = max(now_ns - round(args.last * SECOND), 0) // 1000
+    until_ns = now_ns if args.until is None else round(args.until * SECOND)
+    since = max(until_ns - round(args.last * SECOND), 0) // 1000
     ours = f"FROM {view} WHERE role = 'primary' AND started >= make_timestamptz({since:d})"
+    if args.until is not None:
+        ours += f" AND started < make_timestamptz({until_ns // 1000:d})"
     try:
         with Query(args.data_dir, store, since_ns=since * 1000) as query:
             number = query.run(f"SELECT count(*) AS rows {ours}").table()["rows"][0].as_py()
@@ -171,7 +186,7 @@ def _rows_of_late(args: argparse.Namespace, endpoint: str | None, now_ns: int, s
             chosen = f"{ours} AND hash(request_id, row) % {every:d} = 0"
             rows = query.run(f"SELECT COLUMNS('^(in|out)[.].*') {chosen}").table()
     except QueryError as error:
-        raise ConfigError([f"the rows of the last {format_duration(args.last)} cannot be read: {error}"]) from error
+        raise ConfigError([f"{_past(args)} cannot be read: {error}"]) from error
     present = [name for name in rows.column_names if rows[name].null_count < rows.num_rows]
     return rows.select([name for name in present if not name.startswith(_HEADERS)])
 

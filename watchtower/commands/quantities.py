@@ -1,6 +1,7 @@
 """Quantities on the command line, as argparse wants them: a wrong one is refused with what would be right."""
 
 import argparse
+from datetime import datetime
 
 from watchtower.units import parse_duration
 
@@ -10,6 +11,17 @@ def duration(text: str) -> float:
         return parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected {error}") from error
+
+
+def instant(text: str) -> float:
+    """In seconds since 1970."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a time with its zone, like 2026-11-20T06:00Z")
+    return found.timestamp()
 
 
 def count(text: str) -> int:

@@ -187,25 +187,6 @@ def _cut(columns: Sequence[str], most: int) -> list[str]:
     return [column for column in columns if column in kept]
 
 
-def from_profiles(profiles: Profiles, *, name: str, source: str, made_at_ns: int) -> Baseline:
-    """From a past window as it was profiled: without its rows, and in the bins of the baseline of that time.
-
-    Its counts are exact, but its bins hold equal shares of the older reference, not of this one, and there is no sample.
-    Where the rows are still kept, `build` over them is better. Takes the profiles over.
-    """
-    for column, profile in list(profiles.columns.items()):
-        if profile.bins is None:
-            del profiles.columns[column]
-    _settle(profiles)
-    return _finished(
-        Baseline(
-            name=name, version="", source=source, made_at_ns=made_at_ns, rows=profiles.rows,
-            kinds={column: profile.kind for column, profile in profiles.columns.items()},
-            bins=_bins_of(profiles), profiles=profiles,
-        )
-    )  # fmt: skip
-
-
 def choose_bins(values: Values, bins: int = BINS, words: int = MAX_WORDS) -> Bins:
     """For a column's cells, of whatever kind."""
     if values.kind in WORDY:

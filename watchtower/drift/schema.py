@@ -13,7 +13,7 @@ A column of few rows is judged by few rows: `infer` on the first body calls a co
 That is why a baseline, made of thousands of rows, fixes the kinds, and the configuration can fix any.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -21,22 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watchtower.drift.values import Column, Encoded
-from watchtower.table import Cell, Kind
+from watchtower.table import Kind
 
 PROSE_WORDS: Final = 4
 LONGEST_WORD: Final = 100
 ENOUGH_WORDS: Final = 100  # before repetition is judged
 LOOKED_AT: Final = 5000  # cells, evenly over all
 SHORTEST_MOMENT: Final = len("2024-01-01")
-
-
-def infer(
-    names: Sequence[str], rows: Sequence[Sequence[Cell]], configured: Mapping[str, Kind] | None = None
-) -> dict[str, Kind]:
-    """The kind of every column of a sample of rows; what is configured is taken as it is."""
-    given = configured or {}
-    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
-    return {name: given.get(name) or infer_kind(cells) for name, cells in zip(names, columns, strict=True)}
 
 
 def infer_kind(cells: Column) -> Kind:
