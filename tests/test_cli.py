@@ -50,6 +50,17 @@ def test_wrong_usage_is_status_2(arguments: list[str], capsys: pytest.CaptureFix
     assert caught.value.code == 2
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["compare", "--worst"], ["drift", "--columns"], ["labels", "show", "--segments"], ["query", "--limit"]],
+)
+def test_nobody_can_be_shown_fewer_than_none(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([*arguments, "-1"])
+
+    assert "got '-1', expected a whole number" in capsys.readouterr().err
+
+
 def test_without_a_command_the_commands_are_told_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     status, told = main([]), capsys.readouterr().err
 

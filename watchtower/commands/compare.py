@@ -7,6 +7,7 @@ from typing import Final
 from watchtower.analyst.documents import SHADOW, ShadowView, VerdictView, WorstPairView
 from watchtower.commands import found
 from watchtower.commands.layout import WIDTH, cut, moment, number, printable, seconds, share, table
+from watchtower.commands.quantities import count
 from watchtower.errors import ConfigError
 
 EXAMPLES: Final = """\
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     found.add_arguments(parser)
     parser.add_argument("--shadow", metavar="NAME", help="only this shadow")
-    parser.add_argument("--worst", metavar="N", type=int, default=0, help="show the pairs that differ most (0)")
+    parser.add_argument("--worst", metavar="N", type=count, default=0, help="show the pairs that differ most (0)")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from typing import Final
 from watchtower.analyst.documents import DRIFT, AlarmView, ColumnDriftView, DriftView
 from watchtower.commands import found
 from watchtower.commands.layout import WIDTH, cut, moment, number, printable, share, table
+from watchtower.commands.quantities import count
 
 EXAMPLES: Final = """\
 examples:
@@ -23,7 +24,7 @@ _SHOWN: Final = ("psi", "wasserstein", "missing", "new_words")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     found.add_arguments(parser)
-    parser.add_argument("--columns", metavar="N", type=int, default=5, help="show those with the most evidence (5)")
+    parser.add_argument("--columns", metavar="N", type=count, default=5, help="show those with the most evidence (5)")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from watchtower.analyst.documents import PERFORMANCE, PerformanceView
 from watchtower.commands import found
 from watchtower.commands.labels_shown import disagreeing, told
+from watchtower.commands.quantities import count
 from watchtower.errors import ConfigError, WatchtowerError
 from watchtower.performance.labels import USUAL, Label, LabelColumns, Parsed, parse_json, parse_lines, parse_rows
 from watchtower.store.database import Access
@@ -51,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     showing = parsers.add_parser("show", help="what labels say of the answers, and what is estimated without them")
     showing.epilog, showing.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
     found.add_arguments(showing)
-    showing.add_argument("--segments", metavar="N", type=int, default=5, help="show so many of them (5)")
+    showing.add_argument("--segments", metavar="N", type=count, default=5, help="show so many of them (5)")
 
 
 def main(args: argparse.Namespace) -> int:
