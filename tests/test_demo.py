@@ -145,7 +145,7 @@ def test_every_line_that_the_demo_prints_can_be_pasted(tmp_path: Path) -> None:
     ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data-dir", str(tmp_path / "my data")]
     command = [sys.executable, "-m", "watchtower", "demo", *ports]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
-        deadline = Timer(DEADLINE_S, demo.kill)
+        deadline = Timer(3 * DEADLINE_S, demo.kill)  # Evidently takes seconds alone, and more beside other work
         deadline.start()
         told = list(takewhile(lambda line: '"serving"' not in line, demo.stdout or ()))
         lines = [line.strip() for line in told if line.startswith("  ")]
