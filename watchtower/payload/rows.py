@@ -86,7 +86,10 @@ def output_rows(predictions: object) -> Table:
     items = predictions if isinstance(predictions, list) else [predictions]
     if not items:
         return EMPTY
-    first = type(next((item for item in items if item is not None), None))  # a row of a batch may have no answer
+    some = items[0]
+    if some is None:  # a row of a batch may have no answer
+        some = next((item for item in items if item is not None), None)
+    first = type(some)
     if first is dict:
         return object_rows([{} if item is None else item for item in items] if None in items else items)
     if first is list:
