@@ -7,7 +7,7 @@ that is frozen from live rows becomes true with the commit that says that those 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypedDict
 
 import msgspec
 
@@ -18,6 +18,7 @@ from watchtower.drift.freezer import Freezer
 from watchtower.drift.settings import BaselineSettings, DriftSettings
 from watchtower.store.baselines import Baselines, StoredBaseline
 from watchtower.store.fault import StoreError
+from watchtower.table import Kind
 
 VERSION: Final = 2
 RETRY_NS: Final = 60 * SECOND  # a file or a bucket that is not there yet
@@ -27,6 +28,18 @@ logger = logging.getLogger(__name__)
 Adopt = Callable[[Baseline, str], None]  # with its name and version, for people
 _FIRST: Final = 1
 _FROZEN: Final = "the baseline made of live rows"
+
+
+class _How(TypedDict):
+    """What making a baseline asks for beside the rows and where they are from."""
+
+    name: str
+    made_at_ns: int
+    kinds: Mapping[str, Kind]
+    ignore: Sequence[str]
+    sample: int
+    max_columns: int
+    max_categories: int
 
 
 class _Fresh(NamedTuple):
@@ -155,31 +168,28 @@ class Baselining:
     def _read(self, source: str, now_ns: int) -> None:
         baseline = build(
             load_table(source, self._settings.outputs, self._beat),
-            name=self._settings.name,
             source=source,
-            made_at_ns=now_ns,
-            kinds=self._drift.kinds,
-            ignore=self._drift.ignore,
-            sample=self._settings.sample,
-            max_columns=self._drift.max_columns,
-            max_categories=self._drift.max_categories,
+            **self._how(now_ns),
         )
         if not baseline.rows:  # in force, it would say of anything that there is no alarm
             raise BaselineError(f"{source}: no rows")
         self._register(_Fresh(baseline, self._label_in_force()))
 
     def _freeze(self, full: Freezer, now_ns: int) -> None:
-        frozen = full.frozen(
-            name=self._settings.name,
-            made_at_ns=now_ns,
-            kinds=self._drift.kinds,
-            ignore=self._drift.ignore,
-            sample=self._settings.sample,
-            max_columns=self._drift.max_columns,
-            max_categories=self._drift.max_categories,
-        )
-        self._take_fresh(frozen, "")
+        self._take_fresh(full.frozen(**self._how(now_ns)), "")
         self.waiting_for = ""
+
+    def _how(self, now_ns: int) -> _How:
+        """As it is configured, of whatever rows."""
+        return {
+            "name": self._settings.name,
+            "made_at_ns": now_ns,
+            "kinds": self._drift.kinds,
+            "ignore": self._drift.ignore,
+            "sample": self._settings.sample,
+            "max_columns": self._drift.max_columns,
+            "max_categories": self._drift.max_categories,
+        }
 
     def _take_fresh(self, baseline: Baseline, instead_of: str) -> None:
         self._adopt(baseline, self._next_label(baseline.name))
