@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 DEBIAN := nginx haproxy wrk curl faketime
 SOURCES := pyproject.toml hatch_build.py $(shell find watchtower -name '*.py')
 # What is compiled is tested once more as it is written.
-PLAIN  := tests/analyst tests/compare tests/http1 tests/journal tests/metrics tests/mirror tests/proxy tests/upstream
+PLAIN  := tests/analyst tests/compare tests/http1 tests/journal tests/metrics tests/mirror tests/payload tests/proxy tests/upstream
 # Tests are of what is installed, not of the folder that they lie in.
 export PYTHONSAFEPATH := 1
 

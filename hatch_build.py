@@ -17,14 +17,22 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-# Nothing that weighs whole numbers against floats, as payload/ and compare/'s readings do: compiled, an int that is handed
-# where a float is declared becomes one, and the two are no longer told apart.
+# Where a module tells whole numbers from floats, it declares neither: compiled, an int that is handed where a float is
+# declared becomes one.
 HOT = (
+    "analyst/analyst",
     "analyst/comparing",
+    "analyst/decoding",
     "analyst/endpoint",
     "analyst/frames",
     "analyst/keeping",
+    "compare/aggregate",
+    "compare/columns",
+    "compare/comparer",
+    "compare/evidence",
     "compare/pairing",
+    "compare/readings",
+    "compare/worst",
     "deadlines",
     "http1/fields",
     "http1/forwarding",
@@ -45,6 +53,10 @@ HOT = (
     "mirror/mirror",
     "mirror/rewrite",
     "mirror/shadow",
+    "payload/cells",
+    "payload/parse",
+    "payload/rows",
+    "payload/v1",
     "proxy/account",
     "proxy/client",
     "proxy/endpoint",

@@ -16,12 +16,13 @@ from benchmarks.pace import Pace
 from benchmarks.peers import Peer
 from benchmarks.report import Claim, Part, Table
 from watchtower.compare.answer import Answer
+from watchtower.compare.comparer import Comparer
 from watchtower.compare.confidence import BETS, DIFFERENCES, FRACTIONS, LOG_WEIGHTS, SHARES, SIGNS, Array
-from watchtower.compare.difference import Comparer
+from watchtower.compare.evidence import evidence
 from watchtower.compare.gauges import LatencyGauge
 from watchtower.compare.pairing import Pairer
 from watchtower.compare.settings import CompareSettings
-from watchtower.compare.verdict import ShadowVerdict, evidence
+from watchtower.compare.verdict import ShadowVerdict
 from watchtower.table import Table as Rows
 
 ALPHA: Final = 0.01

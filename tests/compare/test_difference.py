@@ -9,9 +9,11 @@ from msgspec.structs import replace
 
 from watchtower.compare.answer import Answer
 from watchtower.compare.columns import ColumnDifference
-from watchtower.compare.difference import Comparer, Difference, Failure, compare
+from watchtower.compare.comparer import Comparer, compare
+from watchtower.compare.difference import COMPARED, Difference, Failure
 from watchtower.compare.readings import Measure
 from watchtower.compare.settings import CompareSettings, ScoreSettings
+from watchtower.compare.worst import severity
 from watchtower.record import Outcome, ShadowOutcome
 from watchtower.table import EMPTY, Table
 
@@ -56,7 +58,7 @@ def test_who_failed_is_told_by_the_outcomes(primary: str, shadow: str, expected:
 def test_only_two_answers_are_compared(primary: Outcome, shadow: ShadowOutcome) -> None:
     difference = compare(replace(answer(1.0), outcome=primary), replace(answer(1.0), outcome=shadow), PLAIN)
 
-    assert difference.is_compared == (primary is Outcome.ANSWERED and shadow is ShadowOutcome.ANSWERED)
+    assert (difference.failure in COMPARED) == (primary is Outcome.ANSWERED and shadow is ShadowOutcome.ANSWERED)
 
 
 def test_equal_bodies_agree_in_all_their_rows() -> None:
@@ -324,7 +326,7 @@ def test_a_side_without_a_score_has_no_score_difference() -> None:
 def test_an_answer_that_cannot_be_read_is_as_bad_as_another_status() -> None:
     status = compare(READ, replace(READ, status=201), PLAIN)
 
-    assert compare(READ, STRANGE, PLAIN).severity == status.severity
+    assert severity(compare(READ, STRANGE, PLAIN)) == severity(status)
 
 
 def test_a_failure_is_worse_than_a_status_and_that_than_any_answer() -> None:
@@ -332,7 +334,7 @@ def test_a_failure_is_worse_than_a_status_and_that_than_any_answer() -> None:
     status = compare(answer(1), answer(1, status=201), PLAIN)
     far, near = compare(answer(1), answer(1e9), PLAIN), compare(answer(1), answer(1.1), PLAIN)
 
-    assert failed.severity > status.severity > far.severity > near.severity > 0
+    assert severity(failed) > severity(status) > severity(far) > severity(near) > 0
 
 
 CELLS = st.recursive(

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from watchtower.compare.aggregate import OTHER, ShadowTotals
 from watchtower.compare.answer import Answer
-from watchtower.compare.difference import Comparer, Difference, Failure
+from watchtower.compare.comparer import Comparer
+from watchtower.compare.difference import Difference, Failure
 from watchtower.compare.readings import Measure
 from watchtower.compare.settings import CompareSettings
 from watchtower.compare.structure import OTHER_PATHS, Change, PathDifference

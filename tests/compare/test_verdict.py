@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from watchtower.compare.difference import Difference, Failure
+from watchtower.compare.evidence import NO_EVIDENCE, Evidence, evidence
 from watchtower.compare.settings import BudgetSettings, CompareSettings, LatencyMargin, ScoreSettings
 from watchtower.compare.track import Decision
-from watchtower.compare.verdict import NO_EVIDENCE, Budget, Evidence, ShadowVerdict, Verdict, evidence, overall
+from watchtower.compare.verdict import Budget, ShadowVerdict, Verdict, overall
 
 SECOND = 1_000_000_000
 SCORED = CompareSettings(score=ScoreSettings(column="p"), budgets=BudgetSettings(score=0.01))

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchtower.compare.answer import Answer
-from watchtower.compare.difference import Difference, Failure, compare
+from watchtower.compare.comparer import compare
+from watchtower.compare.difference import Difference, Failure
 from watchtower.compare.settings import CompareSettings
 from watchtower.compare.structure import Change, PathDifference
 from watchtower.compare.worst import Worst

@@ -5,15 +5,18 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from watchtower.analyst.decoding import NOTHING, Bodies
+from watchtower.analyst.bodies import Bodies
+from watchtower.analyst.decoding import NOTHING
 from watchtower.analyst.documents import SHADOW, ShadowView, key
 from watchtower.analyst.shadow_view import shadow_view
 from watchtower.compare.aggregate import ShadowTotals
 from watchtower.compare.answer import Answer
-from watchtower.compare.difference import Comparer, Difference, Failure
+from watchtower.compare.comparer import Comparer
+from watchtower.compare.difference import Difference, Failure
+from watchtower.compare.evidence import NO_EVIDENCE, evidence
 from watchtower.compare.pairing import Pair, Pairer, Reason
 from watchtower.compare.settings import CompareSettings
-from watchtower.compare.verdict import NO_EVIDENCE, ShadowVerdict, evidence, meaning_of_agreement
+from watchtower.compare.verdict import ShadowVerdict, meaning_of_agreement
 from watchtower.compare.worst import Worst
 from watchtower.payload.fault import BEYOND_US, Fault
 from watchtower.payload.message import Decoded
@@ -126,7 +129,7 @@ class Comparison:
                 if noise is not NO_EVIDENCE:
                     shadow.verdict.update(NO_EVIDENCE, shadow.latest_ns, noise)
                 continue
-            own = evidence(difference for _, difference in batch)
+            own = evidence([difference for _, difference in batch])
             shadow.latest_ns = max(shadow.latest_ns, *(pair.at_ns for pair, _ in batch))
             shadow.verdict.update(own, shadow.latest_ns, NO_EVIDENCE if shadow.is_twin else noise)
             noise = own if shadow.is_twin else noise

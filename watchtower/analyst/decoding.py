@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from watchtower.analyst.bodies import Bodies, FaultNote
 from watchtower.payload.adapter import Adapter
 from watchtower.payload.coding import decoded
 from watchtower.payload.fault import Fault, PayloadError
@@ -28,23 +29,7 @@ NOTHING: Final = Decoded(EMPTY)  # no body: no rows, and no fault
 _Key = tuple[bytes, bytes]
 
 
-class FaultNote(msgspec.Struct, frozen=True):
-    """The last body that could not be read for one reason, as the journal keeps it: redacted."""
-
-    request_id: str
-    detail: str
-    beginning: str
-
-
-class Bodies(msgspec.Struct, frozen=True, gc=False):
-    asked: Decoded | Fault
-    answered: Decoded | Fault
-    # Bytes without their coding: what they take in memory follows from these, and not from what was sent.
-    asked_size: int = 0
-    answered_size: int = 0
-
-
-@dataclass(slots=True)
+@dataclass
 class Decoding:
     """One endpoint's adapters, and what they could not read."""
 

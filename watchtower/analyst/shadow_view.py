@@ -9,7 +9,7 @@ from watchtower.compare.difference import Failure
 from watchtower.compare.track import Decision
 from watchtower.compare.twin import column_excess, excess
 from watchtower.compare.verdict import Verdict, overall
-from watchtower.compare.worst import WorstPair
+from watchtower.compare.worst_pair import WorstPair
 
 
 def shadow_view(

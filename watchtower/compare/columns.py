@@ -161,7 +161,7 @@ class Cells:
             return Measure.PROBABILITIES
         return Measure.VECTOR if max(len(a), len(b)) >= _EMBEDDING else Measure.NUMBER
 
-    def _score(self, a: float, b: float) -> Reading:
+    def _score(self, a: Any, b: Any) -> Reading:
         return score(a, b, self._absolute, self._relative, self._threshold)
 
     def _numbers(self, a: Any, b: Any) -> Reading:

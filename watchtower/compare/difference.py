@@ -1,25 +1,15 @@
 """What one pair says: who failed, how much slower the shadow was, and where the two answers differ."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
-from watchtower.compare.answer import Answer
-from watchtower.compare.columns import LARGEST, Cells, ColumnDifference
-from watchtower.compare.readings import Measure
-from watchtower.compare.settings import CompareSettings
-from watchtower.compare.structure import Inside, PathDifference, Structure, column_of, is_column
-from watchtower.journal.redact import compile_paths
-from watchtower.record import Outcome, ShadowOutcome, Word
-from watchtower.table import TIMINGS
+from watchtower.compare.columns import ColumnDifference
+from watchtower.compare.structure import PathDifference
+from watchtower.record import Word
 
-_FAILED: Final = frozenset(
-    {Outcome.ERROR_STATUS, Outcome.CONNECT_FAILED, Outcome.RESET, Outcome.TIMED_OUT, Outcome.BAD_ANSWER}
-)
-_ANSWERED: Final = Outcome.ANSWERED
-_MAX_PLANS: Final = 64  # shapes of answers, of which a model has a few; beyond it they are forgotten and made anew
-_NO_COLUMNS: Final[Mapping[str, ColumnDifference]] = {}
+NO_COLUMNS: Final[Mapping[str, ColumnDifference]] = {}
 
 
 class Failure(Word):
@@ -35,7 +25,9 @@ class Failure(Word):
     NOT_ASKED = "not_asked"  # the shadow was skipped, or the client left before the primary's answer
 
 
-_UNLIKE: Final = frozenset({Failure.STATUS, Failure.SHADOW_UNREADABLE})
+UNLIKE: Final = frozenset({Failure.STATUS, Failure.SHADOW_UNREADABLE})
+# Of these it is known of the answers themselves if they agree.
+COMPARED: Final = UNLIKE | {Failure.NONE}
 
 
 class Difference(msgspec.Struct, frozen=True, gc=False):
@@ -46,208 +38,9 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
     rows: int = 0  # compared
     rows_disagreeing: int = 0
     score: float | None = None  # mean of the score column, shadow's minus primary's, in its unit
-    columns: Mapping[str, ColumnDifference] = _NO_COLUMNS
+    columns: Mapping[str, ColumnDifference] = NO_COLUMNS
     paths: tuple[PathDifference, ...] = ()
 
     @property
     def latency_ns(self) -> int:
         return self.shadow_ns - self.primary_ns
-
-    @property
-    def is_compared(self) -> bool:
-        """Whether it is known of the answers themselves if they agree."""
-        return self.failure is Failure.NONE or self.failure in _UNLIKE
-
-    @property
-    def severity(self) -> float:
-        """From 0 to 4, by which the worst pairs are found: a failure, an answer that is unlike as a whole, the share of bad rows.
-
-        Of equal shares, the larger first distance goes first; it is squashed into what one row of a thousand weighs.
-        """
-        if self.failure is Failure.SHADOW:
-            return 4.0
-        share = self.rows_disagreeing / self.rows if self.rows else 0.0
-        largest = max([column.first_max for column in self.columns.values()], default=0.0)
-        return (2.0 if self.failure in _UNLIKE else 0.0) + share + 1e-3 * largest / (1 + largest)
-
-
-class _Planned(NamedTuple):
-    name: str
-    primary: int  # place in a row; -1 where the side has no such column
-    shadow: int
-    asked: Measure | None
-    inside: Inside
-
-
-class Comparer:
-    """Compares the answers of one endpoint; a `ValueError` says which path of the settings is none."""
-
-    def __init__(self, settings: CompareSettings) -> None:
-        ignore = [path for path in settings.ignore if path.startswith("$")]
-        unordered = [path for path in settings.unordered if path.startswith("$")]
-        self._structure = Structure(ignore, unordered, settings.tolerance, settings.relative_tolerance)
-        self._cells = Cells(settings, self._structure)
-        self._ignored, self._unordered = _columns_of(settings.ignore), _columns_of(settings.unordered)
-        self._asked = {name: Measure(measure) for name, measure in settings.columns.items()}
-        self._score = settings.score
-        self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], list[_Planned]] = {}
-
-    def compare(self, primary: Answer, shadow: Answer) -> Difference:
-        if primary.outcome != _ANSWERED or shadow.outcome != _ANSWERED:
-            return Difference(False, _failure(primary.outcome, shadow.outcome), primary.service_ns, shadow.service_ns)
-        is_whole = primary.is_whole and shadow.is_whole
-        if is_whole and primary.body == shadow.body and primary.status == shadow.status:
-            rows = len(primary.table.rows) or 1
-            zero = None if self._score is None or self._score.column not in primary.table.names else 0.0
-            return Difference(True, Failure.NONE, primary.service_ns, shadow.service_ns, rows, 0, zero)
-        if is_whole and primary.is_decoded and shadow.is_decoded:
-            return self._compared(primary, shadow)
-        return _unread(primary, shadow)
-
-    def paths(self, primary: Answer, shadow: Answer) -> tuple[PathDifference, ...]:
-        """Where the documents differ, for whoever reads the pair; `compare` looks only where columns cannot tell."""
-        if not (primary.is_decoded and shadow.is_decoded):
-            return ()
-        return self._structure.differences(primary.document, shadow.document)
-
-    def _compared(self, primary: Answer, shadow: Answer) -> Difference:
-        a, b = primary.table, shadow.table
-        columns: Mapping[str, ColumnDifference] = _NO_COLUMNS
-        if a.names or b.names:
-            plan = self._plans.get((a.names, b.names)) or self._plan(a.names, b.names)
-            rows, columns, disagreeing = self._table(plan, a.rows, b.rows)
-            # Where the same columns stand side by side they tell more than paths, and the walk takes twice their time.
-            is_alike = a.names == b.names and len(a.rows) == len(b.rows)
-            is_told = not disagreeing or (is_alike and not any(map(_is_nested, columns.values())))
-            paths = () if is_told else self.paths(primary, shadow)
-        else:
-            paths = self.paths(primary, shadow)
-            rows, disagreeing = 1, int(bool(paths))
-            if primary.document is None and shadow.document is None:
-                disagreeing = int(primary.body != shadow.body)
-        failure = Failure.NONE
-        if primary.status != shadow.status:
-            failure, disagreeing = Failure.STATUS, rows
-        return Difference(
-            disagreeing == 0,
-            failure,
-            primary.service_ns,
-            shadow.service_ns,
-            rows,
-            disagreeing,
-            None if self._score is None else self._score_difference(primary, shadow),
-            columns,
-            paths,
-        )
-
-    def _table(
-        self, plan: Sequence[_Planned], a: Sequence[Sequence[Any]], b: Sequence[Sequence[Any]]
-    ) -> tuple[int, dict[str, ColumnDifference], int]:
-        """Rows compared, each column's difference, rows that disagree. Rows are paired by place; one too many disagrees."""
-        columns: dict[str, ColumnDifference] = {}
-        if len(a) == 1 and len(b) == 1:
-            row_a, row_b, is_bad = a[0], b[0], False
-            for name, at_a, at_b, asked, inside in plan:
-                cell_a = row_a[at_a] if at_a >= 0 else None
-                cell_b = row_b[at_b] if at_b >= 0 else None
-                measure, (agrees, is_flipped, first, second) = self._cells.one(cell_a, cell_b, asked, inside)
-                is_bad = is_bad or not agrees
-                if first < LARGEST and second < LARGEST:
-                    sums = (0, first, first * first, first, second, second)
-                else:
-                    sums = (1, 0.0, 0.0, 0.0, 0.0, 0.0)
-                columns[name] = ColumnDifference(measure, 1, 0 if agrees else 1, 1 if is_flipped else 0, *sums)
-            return 1, columns, int(is_bad)
-        common = min(len(a), len(b))
-        bad = bytearray(common)
-        for name, at_a, at_b, asked, inside in plan if common else ():
-            cells_a = [row[at_a] for row in a[:common]] if at_a >= 0 else [None] * common
-            cells_b = [row[at_b] for row in b[:common]] if at_b >= 0 else [None] * common
-            columns[name] = self._cells.many(cells_a, cells_b, asked, inside, bad)
-        rows = max(len(a), len(b))
-        return max(1, rows), columns, sum(bad) + rows - common
-
-    def _plan(self, a: tuple[str, ...], b: tuple[str, ...]) -> list[_Planned]:
-        places_a = {name: place for place, name in enumerate(a)}
-        places_b = {name: place for place, name in enumerate(b)}
-        names = [name for name in dict.fromkeys(a + b) if not self._is_left_out(name, places_a)]
-        plan = [
-            _Planned(
-                name,
-                places_a.get(name, -1),
-                places_b.get(name, -1),
-                self._asked.get(name),
-                self._structure.inside(name, is_unordered=_is_named(name, self._unordered)),
-            )
-            for name in names
-        ]
-        if len(self._plans) >= _MAX_PLANS:
-            self._plans.clear()
-        self._plans[a, b] = plan
-        return plan
-
-    def _is_left_out(self, name: str, places: Mapping[str, int]) -> bool:
-        """Ignored; a time, which latencies are for; or derived from a vector of probabilities, which is compared itself, and better."""
-        base, _, derived = name.rpartition(".")
-        is_derived = derived in {"label", "score"} and base in places and name not in self._asked
-        is_timing = name in TIMINGS and name not in self._asked
-        return is_derived or is_timing or _is_named(name, self._ignored)
-
-    def _score_difference(self, primary: Answer, shadow: Answer) -> float | None:
-        """None where a side has no score: that is a missing column, and no difference of scores."""
-        means = [self._mean_score(answer) for answer in (shadow, primary)]
-        return None if means[0] is None or means[1] is None else means[0] - means[1]
-
-    def _mean_score(self, answer: Answer) -> float | None:
-        score = self._score
-        if score is None or score.column not in answer.table.names:
-            return None
-        place = answer.table.names.index(score.column)
-        cells: list[Any] = [row[place] for row in answer.table.rows]
-        values = [min(score.high, max(score.low, cell)) for cell in cells if _is_number(cell)]
-        return sum(values) / len(values) if values else None
-
-
-def compare(primary: Answer, shadow: Answer, settings: CompareSettings) -> Difference:
-    """One pair alone; who compares many keeps a `Comparer`, which reads the settings once."""
-    return Comparer(settings).compare(primary, shadow)
-
-
-def _failure(primary: str, shadow: str) -> Failure:
-    is_primary_failed, is_shadow_failed = primary in _FAILED, shadow in _FAILED
-    if not (is_primary_failed or primary == _ANSWERED) or not (is_shadow_failed or shadow == ShadowOutcome.ANSWERED):
-        return Failure.NOT_ASKED
-    if is_primary_failed and is_shadow_failed:
-        return Failure.BOTH
-    return Failure.PRIMARY if is_primary_failed else Failure.SHADOW
-
-
-def _unread(primary: Answer, shadow: Answer) -> Difference:
-    """At least one answer could not be read. What is unlike all the same is so in all rows; of the rest nobody knows."""
-    if primary.status != shadow.status:
-        failure = Failure.STATUS
-    elif primary.is_decoded and primary.is_whole and shadow.is_whole and not shadow.is_beyond_us:
-        failure = Failure.SHADOW_UNREADABLE
-    else:
-        return Difference(False, Failure.UNREADABLE, primary.service_ns, shadow.service_ns)
-    rows = len(primary.table.rows) or 1
-    return Difference(False, failure, primary.service_ns, shadow.service_ns, rows, rows)
-
-
-def _is_number(cell: Any) -> bool:
-    return type(cell) in (int, float) and cell == cell  # noqa: PLR0124  NaN is none
-
-
-def _is_nested(column: ColumnDifference) -> bool:
-    """Whether something within its cells differs, of which the column does not tell where."""
-    return column.measure is Measure.STRUCTURE and column.disagreeing > 0
-
-
-def _columns_of(paths: Sequence[str]) -> list[tuple[str, bool]]:
-    """The columns that are named, each as `column_of` has it: by its own name, or by a path."""
-    found = [column_of(path) for path in compile_paths(path for path in paths if path.startswith("$"))]
-    return [(path, False) for path in paths if not path.startswith("$")] + [one for one in found if one is not None]
-
-
-def _is_named(name: str, columns: Sequence[tuple[str, bool]]) -> bool:
-    return any(is_column(name, *column) for column in columns)

@@ -92,7 +92,8 @@ class Pairer(Generic[T]):
                 return []
             entry = self._opened(request_id, at_ns, at_ns + took_ns)
         pairs = [Pair(request_id, name, item, answer, at_ns) for name, answer in entry.shadows.items()]
-        self.paired.update(entry.shadows.keys())  # of a mapping it would add the values
+        for name in entry.shadows:
+            self.paired[name] += 1
         entry.expected = set(expected) - entry.shadows.keys()
         if not entry.expected:
             self._close(request_id, entry)

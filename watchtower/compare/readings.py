@@ -4,6 +4,8 @@ Every measure gives the same four things, so that whoever adds them up need not 
 agree, whether a decision flipped, and two distances that are 0 for equal cells; `DISTANCES` names them. All are
 symmetric in the two sides. A distance that cannot be told (infinity against a number, lists without a common item) is
 infinite or 1, and never NaN.
+
+Where a whole number and a float are told apart, a cell is declared as `Any`: a `float` that is compiled makes one of both.
 """
 
 import math
@@ -59,7 +61,7 @@ SAME: Final = Reading(True, False, 0.0, 0.0)
 DIFFERENT: Final = Reading(False, False, 1.0, 0.0)
 
 
-def number(a: float, b: float, absolute: float, relative: float) -> Reading:
+def number(a: Any, b: Any, absolute: float, relative: float) -> Reading:
     """|a − b|, and that divided by the larger magnitude; agrees as `math.isclose` does. NaN agrees with NaN."""
     if a == b:
         return SAME
@@ -75,7 +77,7 @@ def number(a: float, b: float, absolute: float, relative: float) -> Reading:
     return Reading(error <= absolute or share <= relative, False, error, share)
 
 
-def score(a: float, b: float, absolute: float, relative: float, threshold: float) -> Reading:
+def score(a: Any, b: Any, absolute: float, relative: float, threshold: float) -> Reading:
     """Number's distances; agrees when both lie on the same side of the threshold."""
     reading = number(a, b, absolute, relative)
     if reading is SAME:
@@ -186,7 +188,7 @@ def vector(a: Sequence[float], b: Sequence[float], least_cosine: float, absolute
     return Reading(is_close or distance <= 1 - least_cosine, False, min(2.0, max(0.0, distance)), change)
 
 
-def components(a: Sequence[float], b: Sequence[float], absolute: float, relative: float) -> Reading:
+def components(a: Sequence[Any], b: Sequence[Any], absolute: float, relative: float) -> Reading:
     """A few numbers side by side, each within tolerance: their largest absolute and relative error."""
     if len(a) != len(b):
         return Reading(False, False, math.inf, math.inf)

@@ -83,7 +83,7 @@ class Structure:
         if kind_a is not kind_b:
             return Change.RETYPED
         if kind_a is float:
-            is_same = number(a, b, self._absolute, self._relative).agrees  # type: ignore[arg-type]  # _kind says so
+            is_same = number(a, b, self._absolute, self._relative).agrees
             return None if is_same else Change.CHANGED
         return None if a == b else Change.CHANGED
 

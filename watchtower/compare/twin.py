@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from watchtower.compare.aggregate import ColumnTotals, ShadowTotals
+from watchtower.compare.aggregate import ShadowTotals
+from watchtower.compare.column_totals import ColumnTotals
 from watchtower.compare.confidence import SHARES, BoundedMean
 from watchtower.compare.readings import Measure
 

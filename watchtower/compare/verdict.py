@@ -20,14 +20,13 @@ of one request, sent by the hundred, are not; and a breaker that is open leaves 
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 import msgspec
-import numpy as np
 
-from watchtower.compare.confidence import DIFFERENCES, FRACTIONS, SIGNS, Array
-from watchtower.compare.difference import Difference, Failure
+from watchtower.compare.confidence import DIFFERENCES, FRACTIONS, SIGNS
+from watchtower.compare.evidence import NO_EVIDENCE, NOTHING, Evidence
 from watchtower.compare.gauges import Gauge, LatencyGauge, MeanGauge, TwinGauge
 from watchtower.compare.settings import CompareSettings
 from watchtower.compare.track import Decision, Track
@@ -35,8 +34,6 @@ from watchtower.record import Word
 from watchtower.units import format_duration
 
 VERSION: Final = 1
-_ERRORS: Final = {Failure.SHADOW: 1.0, Failure.PRIMARY: -1.0}
-_NOTHING: Final[Array] = np.zeros(0)
 
 
 class Budget(Word):
@@ -77,44 +74,6 @@ class Verdict(msgspec.Struct, frozen=True):
     unread: float = 0.0  # share of the pairs, its twin's added, of which nobody knows whether their answers agree
 
 
-class Evidence(NamedTuple):
-    """What a batch of pairs says, as arrays. Made once for a shadow, and once for its twin."""
-
-    disagreement: Array  # NaN where nobody knows
-    errors: Array
-    score: Array
-    primary_ns: Array
-    shadow_ns: Array
-
-
-NO_EVIDENCE: Final = Evidence(_NOTHING, _NOTHING, _NOTHING, _NOTHING, _NOTHING)
-
-
-def evidence(differences: Iterable[Difference]) -> Evidence:
-    disagreement: list[float] = []
-    errors: list[float] = []
-    scores: list[float] = []
-    primary_ns: list[int] = []
-    shadow_ns: list[int] = []
-    for difference in differences:
-        failure = difference.failure
-        if failure is Failure.NOT_ASKED:
-            continue
-        errors.append(_ERRORS.get(failure, 0.0))
-        if difference.is_compared:
-            disagreement.append(difference.rows_disagreeing / difference.rows)
-            if difference.score is not None:
-                scores.append(difference.score)
-        elif failure is Failure.UNREADABLE:
-            disagreement.append(math.nan)
-        else:
-            continue
-        primary_ns.append(difference.primary_ns)
-        shadow_ns.append(difference.shadow_ns)
-    lists: tuple[Sequence[float], ...] = (disagreement, errors, scores, primary_ns, shadow_ns)
-    return Evidence(*(np.array(values, np.float64) for values in lists))
-
-
 class ShadowVerdict:
     """`has_twin`: the disagreement is the shadow's minus its twin's, whose evidence is then handed to `update`, too.
 
@@ -133,11 +92,11 @@ class ShadowVerdict:
     def update(self, own: Evidence, at_ns: int, twin: Evidence = NO_EVIDENCE) -> None:
         """`at_ns`: the latest start in the batch."""
         inputs = {
-            Budget.DISAGREEMENT: (own.disagreement, twin.disagreement if self._has_twin else _NOTHING),
-            Budget.ERRORS: (own.errors, _NOTHING),
+            Budget.DISAGREEMENT: (own.disagreement, twin.disagreement if self._has_twin else NOTHING),
+            Budget.ERRORS: (own.errors, NOTHING),
             Budget.P50: (own.shadow_ns, own.primary_ns),
             Budget.P95: (own.shadow_ns, own.primary_ns),
-            Budget.SCORE: (own.score, _NOTHING),
+            Budget.SCORE: (own.score, NOTHING),
         }
         for budget, track in self._tracks.items():
             track.update(*inputs[budget], at_ns)

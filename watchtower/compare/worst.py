@@ -12,25 +12,12 @@ from typing import Any, Final
 
 import msgspec
 
-from watchtower.compare.difference import Difference
+from watchtower.compare.difference import COMPARED, UNLIKE, Difference, Failure
 from watchtower.compare.readings import DISTANCES
+from watchtower.compare.worst_pair import WorstPair
 
 VERSION: Final = 1
 _OWN_SIZE: Final = 512  # bytes of a pair beside its bodies and its details
-
-
-class WorstPair(msgspec.Struct, frozen=True, array_like=True):
-    request_id: bytes
-    at_ns: int
-    severity: float
-    failure: str
-    latency_ns: int
-    details: dict[str, dict[str, float]]  # column → metric → value
-    paths: list[tuple[str, str, int]]  # path, change, times
-    request: bytes  # bodies as they were kept, so redacted already
-    primary: bytes
-    shadow: bytes
-    is_cut: bool = False  # a body was longer than a pair may be
 
 
 class Worst:
@@ -43,15 +30,15 @@ class Worst:
 
     def wants(self, request_id: bytes, difference: Difference) -> bool:
         """Whether the pair would be kept, so that nobody gathers the bodies of one that would not."""
-        if difference.agrees or not (severity := difference.severity):
+        if difference.agrees or not (how_bad := severity(difference)):
             return False
         side = _side(difference)
         kept = self._kept[side]
         if len(kept) < self._places[side]:
             return True
-        if not kept or severity < kept[0][0][0]:
+        if not kept or how_bad < kept[0][0][0]:
             return False
-        return (severity, _turned(request_id)) >= kept[0][0][:2]
+        return (how_bad, _turned(request_id)) >= kept[0][0][:2]
 
     def add(
         self,
@@ -75,7 +62,7 @@ class Worst:
         pair = WorstPair(
             request_id,
             at_ns,
-            difference.severity,
+            severity(difference),
             difference.failure.value,
             difference.latency_ns,
             dict(list(details.items())[:_MAX_DETAILS]),
@@ -123,6 +110,18 @@ class Worst:
                 self._keep(side, msgspec.convert(pair, WorstPair))
 
 
+def severity(difference: Difference) -> float:
+    """From 0 to 4: a failure, an answer that is unlike as a whole, the share of bad rows.
+
+    Of equal shares, the larger first distance goes first; it is squashed into what one row of a thousand weighs.
+    """
+    if difference.failure is Failure.SHADOW:
+        return 4.0
+    share = difference.rows_disagreeing / difference.rows if difference.rows else 0.0
+    largest = max([column.first_max for column in difference.columns.values()], default=0.0)
+    return (2.0 if difference.failure in UNLIKE else 0.0) + share + 1e-3 * largest / (1 + largest)
+
+
 _Key = tuple[float, bytes, int]
 _MAX_DETAILS: Final = 20  # columns of one pair: what a person reads
 _NAMES: Final = frozenset(name for names in DISTANCES.values() for name in names if name)
@@ -135,7 +134,7 @@ def _turned(request_id: bytes) -> bytes:
 
 
 def _side(difference: Difference) -> int:
-    return 0 if difference.is_compared else 1
+    return 0 if difference.failure in COMPARED else 1
 
 
 def _first(item: tuple[_Key, Any]) -> _Key:

@@ -91,12 +91,12 @@ def _too_deep() -> PayloadError:
     return PayloadError(Fault.TOO_DEEP, f"more than {MAX_DEPTH} levels")
 
 
-def _integer(digits: str) -> float:
+def _integer(digits: str) -> Any:
     """Python takes no more than 4,300 digits for an integer, for they take time that grows with their square."""
     return bounded(int(digits)) if len(digits) <= len(_LONG_INTEGER) + 1 else float(digits)
 
 
-def bounded(value: int) -> float:
+def bounded(value: int) -> Any:
     if _SMALLEST <= value <= _LARGEST:
         return value
     try:

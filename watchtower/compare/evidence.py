@@ -1,0 +1,51 @@
+"""What a batch of pairs says for and against each budget, as arrays."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from watchtower.compare.confidence import Array
+from watchtower.compare.difference import COMPARED, Difference, Failure
+
+NOTHING: Final[Array] = np.zeros(0)
+_ERRORS: Final = {Failure.SHADOW: 1.0, Failure.PRIMARY: -1.0}
+
+
+class Evidence(NamedTuple):
+    """Made once for a shadow, and once for its twin."""
+
+    disagreement: Array  # NaN where nobody knows
+    errors: Array
+    score: Array
+    primary_ns: Array
+    shadow_ns: Array
+
+
+NO_EVIDENCE: Final = Evidence(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING)
+
+
+def evidence(differences: Iterable[Difference]) -> Evidence:
+    disagreement: list[float] = []
+    errors: list[float] = []
+    scores: list[float] = []
+    primary_ns: list[int] = []
+    shadow_ns: list[int] = []
+    for difference in differences:
+        failure = difference.failure
+        if failure is Failure.NOT_ASKED:
+            continue
+        errors.append(_ERRORS.get(failure, 0.0))
+        if failure in COMPARED:
+            disagreement.append(difference.rows_disagreeing / difference.rows)
+            if difference.score is not None:
+                scores.append(difference.score)
+        elif failure is Failure.UNREADABLE:
+            disagreement.append(math.nan)
+        else:
+            continue
+        primary_ns.append(difference.primary_ns)
+        shadow_ns.append(difference.shadow_ns)
+    lists: tuple[Sequence[float], ...] = (disagreement, errors, scores, primary_ns, shadow_ns)
+    return Evidence(*(np.array(values, np.float64) for values in lists))
