@@ -32,7 +32,7 @@ SAMPLE_WHEN_BEHIND: Final = 16
 # Of bodies in one batch: decoded they take some twenty times as much.
 BATCH_BYTES: Final = 8 * 1024 * 1024
 END_OF_TIME: Final = 1 << 62  # of a recording: everything has been read
-# At the end, of what the workers wrote last: some 50,000 exchanges, two seconds. What is left waits for the next start.
+# At the end, of what the workers wrote last: 50,000 exchanges, two seconds. What is left waits for the next start.
 LAST_STEPS: Final = 25
 DEFECTS_A_LINE: Final = 1000
 _NO_INFERENCE: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
