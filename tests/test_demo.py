@@ -70,6 +70,7 @@ def test_v2_returns_the_id() -> None:
     [
         ("/v1/models/churn:predict", b"{"),
         ("/v1/models/churn:predict", b"[]"),
+        ("/v1/models/churn:predict", b"[" * 100_000),
         ("/v1/models/churn:predict", b'{"instances": [[1]]}'),
         ("/v1/models/churn:predict", b'{"instances": [{"months": 1}]}'),
         ("/v2/models/churn/infer", b'{"inputs": []}'),
@@ -80,6 +81,15 @@ def test_what_is_no_question_gets_a_400(path: str, body: bytes) -> None:
     async def status() -> int:
         async with TestClient(TestServer(model("v1"))) as client:
             return (await client.post(path, data=body)).status
+
+    assert asyncio.run(status()) == 400
+
+
+def test_what_is_not_in_the_coding_that_it_says_gets_a_400() -> None:
+    async def status() -> int:
+        async with TestClient(TestServer(model("v1"))) as client:
+            headers = {"content-encoding": "gzip"}
+            return (await client.post("/v1/models/churn:predict", data=b"no gzip", headers=headers)).status
 
     assert asyncio.run(status()) == 400
 

@@ -77,11 +77,14 @@ def model(version: str) -> web.Application:
     return app
 
 
+_NO_QUESTION: Final = (LookupError, TypeError, ValueError, OverflowError, RecursionError, web.RequestPayloadError)
+
+
 def answering(work: Callable[[Any], dict[str, Any]]) -> Callable[[web.Request], Any]:
     async def answer(request: web.Request) -> web.Response:
         try:
             return web.json_response(work(await request.json()))
-        except (LookupError, TypeError, ValueError, OverflowError) as error:
+        except _NO_QUESTION as error:
             return web.json_response({"error": f"{type(error).__name__}: {error}"}, status=400)
 
     return answer
