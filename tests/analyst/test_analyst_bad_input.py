@@ -119,6 +119,23 @@ def test_a_tensor_whose_shape_is_not_its_datas_is_counted(tmp_path: Path) -> Non
     assert stage.faults()["input", "shape_mismatch"] == 1
 
 
+@pytest.mark.parametrize(("columns", "rows", "answers"), [(999, 1, 2_000), (1, 100_000, 1)], ids=["asked", "answered"])
+def test_sides_that_would_be_filled_up_with_a_million_cells_are_counted(
+    tmp_path: Path, columns: int, rows: int, answers: int
+) -> None:
+    """Rows of both sides stand beside one another: a few kB of 999 columns and of 100,000 answers are a gigabyte."""
+    asked: Body = {"instances": [dict.fromkeys(map(str, range(columns)), 1)] * rows}
+    answer: Body = {"predictions": [dict.fromkeys("abcdefghijk", 1) if rows > 1 else 1] * answers}
+    stage = Stage(tmp_path)
+    stage.analyse(pair(1), [primary(2, asked, answer), shadow(2, answer)], pair(3))
+
+    assert stage.faults() == {("input", "too_many_cells"): 1}
+    assert stage.query("SELECT rows FROM exchanges WHERE request_id = '000002' AND role = 'primary'") == [
+        {"rows": answers}
+    ]
+    assert neighbours(stage) == (3, 6)
+
+
 def test_a_broken_encoding_is_counted(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     broken = gzip.compress(b'{"instances": [[1.0]]}')[:-9]

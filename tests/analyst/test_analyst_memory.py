@@ -79,6 +79,16 @@ def test_a_batch_ends_at_the_cells_that_rows_of_unlike_columns_make(tmp_path: Pa
     assert steps == [2, 2, 1]
 
 
+def test_a_batch_ends_at_the_cells_that_fill_up_the_side_with_fewer_rows(tmp_path: Path) -> None:
+    row = {f"c{number}": 1 for number in range(100)}
+    stage = Stage(tmp_path)
+    stage.record(primary(number, {"instances": [row]}, {"predictions": [1] * 2_600}) for number in range(5))
+    with stage.started() as analyst:
+        steps = list(iter(analyst.step, 0))
+
+    assert steps == [2, 2, 1]
+
+
 def test_a_header_that_stands_in_each_row_is_cut(tmp_path: Path) -> None:
     stage = Stage(tmp_path, {"performance": {"segments": ["header:x-plan"]}}, capture={"headers": ["x-plan"]})
     headers = ((b"x-plan", b"gold" * 1000),)

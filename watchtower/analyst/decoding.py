@@ -14,6 +14,7 @@ from watchtower.payload.fault import Fault, PayloadError
 from watchtower.payload.message import Decoded, Message, media_type
 from watchtower.payload.recognise import Recognised, by_path, recognise
 from watchtower.payload.registry import adapter
+from watchtower.payload.rows import check_beside
 from watchtower.payload.settings import MappingSettings
 from watchtower.record import NEVER, BodyNote, Exchange, Outcome, Role
 from watchtower.table import EMPTY, Side
@@ -67,6 +68,11 @@ class Decoding:
         spoken = self._named(found.name)
         asked = self._decoded(Side.INPUT, spoken, exchange, request)
         answered = self._decoded(Side.OUTPUT, spoken, exchange, answer)
+        if isinstance(request, bytes) and isinstance(asked, Decoded) and isinstance(answered, Decoded):
+            try:
+                check_beside(asked.table, answered.table)
+            except PayloadError as error:  # the answer stays: it is what is compared
+                asked = self._blame(Side.INPUT, error, exchange, request)
         if known is None and is_primary and _is_good(exchange, asked if is_told else NOTHING, answered):
             self._remember(key, found, is_told=is_told)
         return Bodies(asked, answered, _size(request), _size(answer))

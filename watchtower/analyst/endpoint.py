@@ -37,14 +37,15 @@ from watchtower.journal.reader import Entry
 from watchtower.payload.message import Decoded
 from watchtower.record import Role
 from watchtower.store.schemas import INPUT, OUTPUT, TableName
-from watchtower.table import EMPTY, Kind, Side, Table
+from watchtower.table import EMPTY, Kind, Side
 
 logger = logging.getLogger(__name__)
 
 VERSION: Final = 1
 # Names that clients send are theirs to choose; what is shown of them is bounded.
 MAX_SEEN: Final = 1000
-# Of rows that share no columns most cells are missing: no bytes of the body, and a place in its row and its column.
+# Of rows that share no columns, and of a side that has fewer rows than the other, most cells are missing: no bytes of
+# the body, and a place in its row and its column.
 _CELL_BYTES: Final = 16
 
 Keep = Callable[[TableName, Mapping[str, Any]], None]
@@ -102,7 +103,10 @@ class EndpointAnalysis:
             rows,
             None if isinstance(bodies.asked, Decoded) else bodies.asked,
             None if isinstance(bodies.answered, Decoded) else bodies.answered,
-            max(bodies.asked_size + bodies.answered_size, _CELL_BYTES * (_cells(asked) + _cells(answered))),
+            max(
+                bodies.asked_size + bodies.answered_size,
+                _CELL_BYTES * rows * (1 + len(asked.names) + len(answered.names)),
+            ),
         )
 
     def end_batch(self, now_ns: int) -> None:
@@ -258,7 +262,3 @@ class EndpointAnalysis:
                 for (side, fault), note in decoding.notes.items()
             ],
         )
-
-
-def _cells(table: Table) -> int:
-    return len(table.rows) * (1 + len(table.names))

@@ -21,7 +21,8 @@ class Fault(Word):
     TOO_DEEP = "too_deep"
     TOO_WIDE = "too_wide"  # columns, or the length of a column's name
     TOO_MANY_ROWS = "too_many_rows"
-    TOO_MANY_CELLS = "too_many_cells"  # rows that share no columns: each is filled up with what it does not have
+    # Rows that share no columns, or a request and an answer of unlike many rows: what is not there is filled up.
+    TOO_MANY_CELLS = "too_many_cells"
     WRONG_SHAPE = "wrong_shape"  # JSON, yet not this protocol's
     WRONG_TYPE = "wrong_type"  # a value is not of the datatype that its tensor declares
     SHAPE_MISMATCH = "shape_mismatch"  # a tensor's shape is not its data's, or rows or columns differ in length

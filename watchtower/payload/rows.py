@@ -55,6 +55,13 @@ def check_size(rows: int, columns: int) -> None:
         raise PayloadError(Fault.TOO_MANY_CELLS, f"{rows} rows of {columns} columns")
 
 
+def check_beside(asked: Table, answered: Table) -> None:
+    """Of an exchange's rows, which stand side by side: where one side has fewer, it is filled up with missing ones."""
+    more = len(answered.rows) - len(asked.rows)
+    if more:
+        check_size(abs(more), len((asked if more > 0 else answered).names))
+
+
 def check_repeated(values: Iterable[Cell], rows: int) -> None:
     """Of values that stand in each row: they are kept and written as often as there are rows."""
     if rows > 1 and rows * sum(map(_weight, values)) > MAX_BODY:
