@@ -53,12 +53,13 @@ def _without(coding: bytes, body: bytes, limit: int) -> bytes:
 
 
 def _members(member: _Member, body: bytes, limit: int) -> bytes:
-    text, rest = member(body, limit)
+    parts, size = [], 0
     for _ in range(MAX_MEMBERS):
-        if not rest:
-            return text
-        more, rest = member(rest, limit - len(text))
-        text += more
+        part, body = member(body, limit - size)
+        parts.append(part)
+        size += len(part)
+        if not body:
+            return b"".join(parts)
     raise PayloadError(Fault.BAD_ENCODING, f"more than {MAX_MEMBERS} members")
 
 
