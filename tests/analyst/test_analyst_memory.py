@@ -1,4 +1,4 @@
-"""What the analyst may hold: a batch is bounded in bytes, the process by a budget, and a life that ends early costs nothing."""
+"""What the analyst may hold: a batch is bounded in bytes and in time, the process by a budget, and a life that ends early costs nothing."""
 
 import gzip
 from collections.abc import Iterator
@@ -9,13 +9,22 @@ import pytest
 from analyst_stage import Stage
 from recording import pair, primary
 
-from watchtower.analyst.analyst import BATCH_BYTES, run
+from watchtower.analyst.analyst import BATCH_BYTES, BATCH_S, run
 from watchtower.analyst.memory import MemoryBudget, resident
+from watchtower.clock import ManualClock
 from watchtower.metrics import catalogue
 from watchtower.record import Exchange
 
 MOST = 100
 LARGE = 1024 * 1024
+
+
+class SlowClock(ManualClock):
+    """A second goes by from one look to the next."""
+
+    def monotonic_ns(self) -> int:
+        self.advance(1)
+        return self.now_ns
 
 
 def pairs(count: int) -> list[Exchange]:
@@ -87,6 +96,17 @@ def test_a_batch_ends_at_the_cells_that_fill_up_the_side_with_fewer_rows(tmp_pat
         steps = list(iter(analyst.step, 0))
 
     assert steps == [2, 2, 1]
+
+
+def test_a_batch_ends_at_its_time(tmp_path: Path) -> None:
+    """Bodies of a few bytes may take long; whoever does not come back from them is taken for one that hangs."""
+    stage = Stage(tmp_path)
+    stage.record(primary(number, {"instances": [[1]]}, {"predictions": [1]}) for number in range(12))
+    stage.clock = SlowClock()
+    with stage.started() as analyst:
+        steps = list(iter(analyst.step, 0))
+
+    assert steps == [BATCH_S, BATCH_S, 12 - 2 * BATCH_S]
 
 
 def test_a_header_that_stands_in_each_row_is_cut(tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ READER: Final = "analyst"
 SAMPLE_WHEN_BEHIND: Final = 16
 # Of bodies in one batch: decoded they take some twenty times as much.
 BATCH_BYTES: Final = 8 * 1024 * 1024
+# A body of a few bytes may take a tenth of a second to turn out as none, and a thousand of those as long as it takes to be
+# killed for hanging, at every start anew. A batch of all others takes a hundredth of this.
+BATCH_S: Final = 5
 END_OF_TIME: Final = 1 << 62  # of a recording: everything has been read
 # At the end, of what the workers wrote last: 50,000 exchanges, two seconds. What is left waits for the next start.
 LAST_STEPS: Final = 25
@@ -220,9 +223,12 @@ class Analyst:
         if self._entries is None:
             self._entries = self._reader.read()
         self._batch_bytes = 0
+        end_ns = self._clock.monotonic_ns() + BATCH_S * SECOND
         for count, entry in enumerate(self._entries, 1):
             yield entry
             if count >= self._settings.batch or self._batch_bytes >= BATCH_BYTES:
+                return
+            if self._clock.monotonic_ns() >= end_ns:
                 return
         self._entries = None
 
