@@ -40,6 +40,16 @@ def test_a_single_row_that_is_none_spoils_the_column() -> None:
     assert derived([0.25, 0.75], [3, 4]) == [[], []]
 
 
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_row_without_an_answer_spoils_no_other(missing: int) -> None:
+    vectors: list[object] = [[0.25, 0.75], [0.5, 0.5]]
+    vectors.insert(missing, None)
+    expected: list[list[object]] = [["1", 0.75], ["0", 0.5]]
+    expected.insert(missing, [None, None])
+
+    assert expected == derived(*vectors)
+
+
 def test_a_table_that_has_a_label_already_is_left_alone() -> None:
     table = Table(("p", "p.label"), [[[0.25, 0.75], "yes"]])
 

@@ -9,28 +9,31 @@ so are embeddings, which are longer than any list of classes here or have negati
 from collections.abc import Sequence
 from typing import Any, Final
 
+from watchtower.payload.rows import positions
 from watchtower.table import Cell, Table
 
 _FEWEST: Final = 2
 _MOST: Final = 1_000  # ImageNet's
 _ROUNDING: Final = 1e-3
+_may_be_vectors: Final = frozenset({list, type(None)})
 
 
 def labelled(table: Table, classes: Sequence[str] = ()) -> Table:
     """The table with the columns derived from its probabilities; the same table where there are none."""
-    if not table.rows or list not in map(type, table.rows[0]):
+    if not table.rows or _may_be_vectors.isdisjoint(map(type, table.rows[0])):
         return table
     names = list(table.names)
     added: list[list[Cell]] = []
     for index, name in enumerate(table.names):
         vectors: list[Any] = [row[index] for row in table.rows]
-        if f"{name}.label" in names or f"{name}.score" in names or not all(map(_is_distribution, vectors)):
+        found = [vector for vector in vectors if vector is not None]  # a row of a batch may have no answer
+        if f"{name}.label" in names or f"{name}.score" in names or not found or not all(map(_is_distribution, found)):
             continue
         names += [f"{name}.label", f"{name}.score"]
-        tops = [max(vector) for vector in vectors]
-        places = [vector.index(top) for vector, top in zip(vectors, tops, strict=True)]
-        words = classes if classes and all(len(vector) == len(classes) for vector in vectors) else None
-        added.append([words[place] if words else str(place) for place in places])
+        lengths = set(map(len, found))
+        words = classes if lengths == {len(classes)} else positions(max(lengths))
+        tops = [vector and max(vector) for vector in vectors]
+        added.append([vector and words[vector.index(top)] for vector, top in zip(vectors, tops, strict=True)])
         added.append(tops)
     if not added:
         return table
