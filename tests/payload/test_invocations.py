@@ -205,3 +205,7 @@ def test_features_beside_another_key_are_a_vector() -> None:
 def test_binary_rows_are_named_as_unsupported(kind: bytes) -> None:
     assert request_fault(sagemaker, b"\x0a\x0b", kind) is Fault.UNSUPPORTED
     assert answer_fault(sagemaker, b"\x0a\x0b", kind) is Fault.UNSUPPORTED
+
+
+def test_lines_of_events_are_no_rows() -> None:
+    assert answer_fault(sagemaker, b'data: {"token": "a"}\n\ndata: [DONE]\n', b"text/event-stream") is Fault.UNSUPPORTED

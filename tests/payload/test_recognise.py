@@ -71,6 +71,24 @@ def test_mlflow_and_sagemaker_are_told_apart_by_the_body(kind: bytes, body: byte
     assert (found.name, found.why.removeprefix("path is /invocations and ")) == expected
 
 
+@pytest.mark.parametrize(
+    ("asked", "answer", "expected"),
+    [
+        ({"inputs": "a"}, b'{"generated_text": "b"}', ("sagemaker", "the answer has no predictions")),
+        ({"instances": [[1]]}, b'{"scores": [1]}', ("sagemaker", "the answer has no predictions")),
+        ({"inputs": "a"}, b'{"predictions": "b"}', ("mlflow", "the body has inputs")),
+        ({"inputs": "a"}, b'["b"]', ("mlflow", "the body has inputs")),
+        ({"messages": []}, b'{"choices": []}', ("openai", "the body has messages")),
+        ({"messages": []}, b'data: {"choices": []}\n\n', ("openai", "the body has messages")),
+        ({"messages": []}, b'{"messages": []}', ("sagemaker", "the answer has no predictions")),
+    ],
+)
+def test_at_invocations_the_answer_is_asked_too(asked: Any, answer: bytes, expected: tuple[str, str]) -> None:
+    found = recognise(b"/invocations", b"application/json", json.dumps(asked).encode(), answer)
+
+    assert expected == (found.name, found.why.removeprefix("path is /invocations and "))
+
+
 @pytest.mark.parametrize("name", ["kserve_binary", "kserve_mixed"])
 def test_tensors_behind_the_json_are_known_by_the_json(name: str) -> None:
     [body] = [case.request for case in RECORDED if case.name == name]

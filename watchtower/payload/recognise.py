@@ -65,14 +65,18 @@ def _invocations(message: Message, request: bytes, asked: Any, answered: Any) ->
     if type(asked) is dict:
         if _has_tensors(asked):  # Triton's container for SageMaker
             return Recognised("v2", f"{where} the body has inputs with datatypes")
-        for key in (*_FRAMES, "inputs"):
+        for key in _FRAMES:
             if key in asked:
                 return Recognised("mlflow", f"{where} the body has {key}")
+        if "messages" in asked and _may_be_openais(answered):
+            return Recognised("openai", f"{where} the body has messages")
+        if type(answered) is dict and "predictions" not in answered:
+            return Recognised("sagemaker", f"{where} the answer has no predictions")
+        if "inputs" in asked:
+            return Recognised("mlflow", f"{where} the body has inputs")
         rows = asked.get("instances")
         if type(rows) is list and rows and type(rows[0]) is dict and set(rows[0]) <= {"features", "data"}:
             return Recognised("sagemaker", f"{where} the instances have features")
-        if "messages" in asked and type(answered) is dict and "choices" in answered:
-            return Recognised("openai", f"{where} the body has messages and the answer choices")
         if "instances" in asked:
             return Recognised("mlflow", f"{where} the body has instances")
         if "columns" in asked and "data" in asked:

@@ -23,8 +23,13 @@ LINES_TYPES: Final = (b"application/jsonlines", b"application/x-ndjson", b"appli
 _FEATURES: Final = "features"
 _JSON_BEGINS: Final = (b"{", b"[")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-# RecordIO-protobuf, and images: bytes that stand for rows which we do not read.
-_BINARY_TYPES: Final = (b"application/x-recordio-protobuf", b"application/x-npy", b"application/x-image")
+# RecordIO-protobuf, and images: bytes that stand for rows which we do not read. And events, whose lines are no rows.
+_UNREAD_TYPES: Final = (
+    b"application/x-recordio-protobuf",
+    b"application/x-npy",
+    b"application/x-image",
+    b"text/event-stream",
+)
 
 
 class SageMaker:
@@ -59,8 +64,8 @@ class SageMaker:
 
 
 def _check_readable(message: Message) -> None:
-    if message.media_type in _BINARY_TYPES:
-        raise PayloadError(Fault.UNSUPPORTED, "a binary content type")
+    if message.media_type in _UNREAD_TYPES:
+        raise PayloadError(Fault.UNSUPPORTED, "a content type that is not read")
 
 
 def _is_json(body: bytes, message: Message) -> bool:
