@@ -142,6 +142,17 @@ def test_filters_and_descents_are_followed() -> None:
     assert found(document, column("$.a[?@.k == 'y'].v"), column("$..k", name="k")) == [[2, "x"], [2, "y"]]
 
 
+@pytest.mark.parametrize("rows", ["", "$..a"], ids=["columns", "rows"])
+@pytest.mark.parametrize("value", ["x" * 400_000, [1.5] * 100_000], ids=["text", "vector"])
+def test_a_descent_that_finds_a_long_value_at_each_level_is_refused(value: Any, rows: str) -> None:
+    document = value
+    for _ in range(50):
+        document = {"a": document}
+    mapping = MappingSettings(outputs=(column("$..a" if not rows else "$"),), output_rows=rows)
+
+    assert answer_fault(Mapped(mapping), document) is Fault.TOO_LARGE
+
+
 def test_rows_that_are_nowhere_are_none() -> None:
     assert requested(Mapped(MappingSettings(inputs=(column("$.a"),), input_rows="$.items[*]")), {}) is EMPTY
 

@@ -10,9 +10,10 @@ from jsonpath.selectors import IndexSelector, NameSelector
 from watchtower.payload.cells import as_json, cell
 from watchtower.payload.derive import labelled
 from watchtower.payload.fault import Fault, PayloadError
+from watchtower.payload.limits import MAX_BODY
 from watchtower.payload.message import Decoded, Message
 from watchtower.payload.parse import parsed, parsed_if_json
-from watchtower.payload.rows import check_repeated, check_size
+from watchtower.payload.rows import check_repeated, check_size, weight
 from watchtower.payload.settings import ColumnSettings, MappingSettings
 from watchtower.table import EMPTY, Cell, Kind, Table
 
@@ -69,10 +70,10 @@ class _Columns:
     def _by_row(self, document: Any, rows: _Finder) -> list[list[Cell]]:
         found = rows(document)
         check_size(len(found), len(self._names))
-        return [[_one(finder(row)) for row in found] for finder in self._finders]
+        return [_cells([_one(finder(row)) for row in found]) for finder in self._finders]
 
     def _by_column(self, document: Any) -> list[list[Cell]]:
-        columns = [[cell(match) for match in finder(document)] for finder in self._finders]
+        columns = [_cells(finder(document)) for finder in self._finders]
         count = max(map(len, columns))
         check_size(count, len(columns))
         if any(len(found) not in {0, 1, count} for found in columns):
@@ -81,11 +82,23 @@ class _Columns:
         return [found if len(found) == count else (found or [None]) * count for found in columns]
 
 
-def _one(matches: list[Any]) -> Cell:
+def _one(matches: list[Any]) -> Any:
     """What a path finds within a row: one value, none, or several, which are a vector."""
     if not matches:
         return None
-    return cell(matches[0] if len(matches) == 1 else matches)
+    return matches[0] if len(matches) == 1 else matches
+
+
+def _cells(matches: list[Any]) -> list[Cell]:
+    """A path that descends finds what it has found within what it has found: each level would be a copy of all below."""
+    cells: list[Cell] = []
+    size = 0
+    for match in matches:
+        cells.append(cell(match))
+        size += weight(cells[-1])
+        if size > MAX_BODY:
+            raise PayloadError(Fault.TOO_LARGE, "a path that finds the same values again and again")
+    return cells
 
 
 def _finder(path: str) -> _Finder:

@@ -64,11 +64,11 @@ def check_beside(asked: Table, answered: Table) -> None:
 
 def check_repeated(values: Iterable[Cell], rows: int) -> None:
     """Of values that stand in each row: they are kept and written as often as there are rows."""
-    if rows > 1 and rows * sum(map(_weight, values)) > MAX_BODY:
+    if rows > 1 and rows * sum(map(weight, values)) > MAX_BODY:
         raise PayloadError(Fault.TOO_LARGE, f"long values that stand in each of {rows} rows")
 
 
-def _weight(value: Cell) -> int:
+def weight(value: Cell) -> int:
     """Bytes, about."""
     if isinstance(value, str):
         return len(value)
