@@ -168,6 +168,8 @@ def test_a_side_without_columns_has_no_rows_and_still_a_document() -> None:
         ("x", Kind.NUMBER, "x"),
         (3, Kind.NUMBER, 3),
         ("12", Kind.INTEGER, 12),
+        ("9007199254740993", Kind.INTEGER, 2**53 + 1),
+        ("1_000", Kind.INTEGER, "1_000"),
         (2.0, Kind.INTEGER, 2),
         (2.5, Kind.INTEGER, 2.5),
         ("1e300", Kind.INTEGER, 1e300),

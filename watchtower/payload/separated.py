@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from watchtower.payload.fault import Fault, PayloadError
 from watchtower.payload.limits import MAX_COLUMNS, MAX_ROWS
-from watchtower.payload.parse import as_text, check_count, check_lines, parsed
+from watchtower.payload.parse import as_text, bounded, check_count, check_lines, parsed
 from watchtower.payload.rows import check_size, list_rows, named
 from watchtower.table import EMPTY, Cell, Table
 
 _HEAD: Final = 64 * 1024  # of a body, where its header must end
-_LONG_INTEGER: Final = 19  # digits that may not fit 64 bits: such a number stays a float
+_LONGEST_INTEGER: Final = 19  # digits that may fit 64 bits
 
 
 def csv_rows(body: bytes) -> list[list[Cell]]:
@@ -60,7 +60,7 @@ def value(text: Any) -> Cell:
     if "_" in text:  # Python's own way to write 1_000, which no CSV means
         return str(text)
     digits = text.strip().lstrip("+-")
-    return int(text) if digits.isdecimal() and len(digits) < _LONG_INTEGER else number
+    return bounded(int(text)) if digits.isdecimal() and len(digits) <= _LONGEST_INTEGER else number
 
 
 def _lines(text: str) -> Iterator[str]:
