@@ -132,7 +132,11 @@ def test_an_explain_call_that_predicts_has_predictions() -> None:
     assert cells(answered(v1, {"predictions": [1], "explanations": [[0.5]]})) == (("prediction",), [[1]])
 
 
-@pytest.mark.parametrize("row", [1.5, "a", [1.5, 2.5], {"a": 1}], ids=["number", "text", "vector", "object"])
+@pytest.mark.parametrize(
+    "row",
+    [1.5, "a", [1.5, 2.5], [1.5], [["a"]], {"a": 1}],
+    ids=["number", "text", "vector", "number in a list", "text in lists", "object"],
+)
 def test_a_row_of_a_batch_without_an_answer_leaves_the_others_unharmed(row: object) -> None:
     whole = [list(each) for each in answered(v1, {"predictions": [row]}).rows]
 

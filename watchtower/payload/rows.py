@@ -93,10 +93,7 @@ def output_rows(predictions: object) -> Table:
     items = predictions if isinstance(predictions, list) else [predictions]
     if not items:
         return EMPTY
-    some = items[0]
-    if some is None:  # a row of a batch may have no answer
-        some = next((item for item in items if item is not None), None)
-    first = type(some)
+    first = type(_some(items))
     if first is dict:
         return object_rows([{} if item is None else item for item in items] if None in items else items)
     if first is list:
@@ -107,9 +104,18 @@ def output_rows(predictions: object) -> Table:
 
 def vectors(items: Sequence[Any]) -> list[Cell]:
     """The cells of a column. Where each is a list of one value, as servers write a tensor of shape n × 1, these values."""
-    while items and _is_single(items[0]) and all(map(_is_single, items)):
-        items = [item[0] for item in items]
+    while items and _are_single(items):
+        items = [item and item[0] for item in items]
     return [cell(item) for item in items]
+
+
+def _some(items: Sequence[Any]) -> Any:
+    """One that says what all are: a row of a batch may have no answer."""
+    return items[0] if items[0] is not None else next((item for item in items if item is not None), None)
+
+
+def _are_single(items: Sequence[Any]) -> bool:
+    return _is_single(_some(items)) and all(item is None or _is_single(item) for item in items)
 
 
 def _is_single(value: object) -> bool:
