@@ -109,6 +109,14 @@ def test_a_batch_ends_at_its_time(tmp_path: Path) -> None:
     assert steps == [BATCH_S, BATCH_S, 12 - 2 * BATCH_S]
 
 
+def test_answers_that_wait_are_bounded_by_the_cells_that_rows_of_unlike_columns_make(tmp_path: Path) -> None:
+    rows: list[dict[str, int]] = [{f"c{number}": 1 for number in range(99)}, *({} for _ in range(999))]
+    stage = Stage(tmp_path, {"compare": {"max_pending": "5MiB"}})
+    stage.analyse(primary(number, {"instances": [[1]]}, {"predictions": rows}) for number in range(5))
+
+    assert stage.shadow()["unpaired"] == {"evicted": 3}
+
+
 def test_a_header_that_stands_in_each_row_is_cut(tmp_path: Path) -> None:
     stage = Stage(tmp_path, {"performance": {"segments": ["header:x-plan"]}}, capture={"headers": ["x-plan"]})
     headers = ((b"x-plan", b"gold" * 1000),)

@@ -15,6 +15,7 @@ class FaultNote(msgspec.Struct, frozen=True):
 class Bodies(msgspec.Struct, frozen=True, gc=False):
     asked: Decoded | Fault
     answered: Decoded | Fault
-    # Bytes without their coding: what they take in memory follows from these, and not from what was sent.
+    # Bytes without their coding: what they take in memory follows from these, and not from what was sent. Rows that share
+    # no columns count as a body that holds all their cells.
     asked_size: int = 0
     answered_size: int = 0

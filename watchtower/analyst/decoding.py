@@ -22,6 +22,7 @@ from watchtower.table import EMPTY, Side
 # An endpoint has a few paths; of those that clients invent, the ones used last are known.
 MAX_KNOWN_PATHS: Final = 256
 SHOWN_OF_A_BODY: Final = 160
+_CELL: Final = 4  # bytes of a body, as `0.5,`
 _AUTO: Final = "auto"
 _ANY_PATH: Final = b""  # in the place of a path: what was told last by a body of this media type
 NOTHING: Final = Decoded(EMPTY)  # no body: no rows, and no fault
@@ -64,7 +65,7 @@ class Decoding:
         known = self._recalled(key)
         found = known or self._recognised(exchange, key, request, answer, is_told=is_told)
         if found is None:
-            return Bodies(NOTHING, self._unread(exchange, answer), _size(request), _size(answer))
+            return Bodies(NOTHING, self._unread(exchange, answer), _size(request, NOTHING), _size(answer, NOTHING))
         spoken = self._named(found.name)
         asked = self._decoded(Side.INPUT, spoken, exchange, request)
         answered = self._decoded(Side.OUTPUT, spoken, exchange, answer)
@@ -75,7 +76,7 @@ class Decoding:
                 asked = self._blame(Side.INPUT, error, exchange, request)
         if known is None and is_primary and _is_good(exchange, asked if is_told else NOTHING, answered):
             self._remember(key, found, is_told=is_told)
-        return Bodies(asked, answered, _size(request), _size(answer))
+        return Bodies(asked, answered, _size(request, asked), _size(answer, answered))
 
     @property
     def recognised(self) -> Mapping[str, Recognised]:
@@ -200,8 +201,11 @@ _READABLE: Final = frozenset({BodyNote.WHOLE, BodyNote.REDACTED})
 _State = tuple[str, Sequence[tuple[bytes, bytes, str, str]], Sequence[tuple[Side, str, int, FaultNote]]]
 
 
-def _size(body: bytes | Fault | None) -> int:
-    return len(body) if isinstance(body, bytes) else 0
+def _size(body: bytes | Fault | None, read: Decoded | Fault) -> int:
+    if not isinstance(body, bytes):
+        return 0
+    cells = len(read.table.rows) * (1 + len(read.table.names)) if isinstance(read, Decoded) else 0
+    return max(len(body), _CELL * cells)
 
 
 def _is_good(exchange: Exchange, asked: Decoded | Fault, answered: Decoded | Fault) -> bool:
