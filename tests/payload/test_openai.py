@@ -133,6 +133,13 @@ def test_pieces_of_a_stream_are_joined() -> None:
     assert row(stream(chunk("Hel"), chunk("lo"), chunk(None, "stop")))["text"] == "Hello"
 
 
+def test_parts_of_a_streams_content_are_joined() -> None:
+    content = [{"type": "thinking", "thinking": [{"type": "text", "text": "?"}]}, {"type": "text", "text": "Hel"}]
+    parts = {"choices": [{"index": 0, "delta": {"content": content}}]}
+
+    assert row(stream(parts, chunk("lo", "stop")))["text"] == "Hello"
+
+
 def test_choices_of_a_stream_are_rows_however_they_are_mixed() -> None:
     body = stream(chunk("b", index=1), chunk("a"), chunk("B", "stop", 1), chunk("A", "stop"))
     table = openai.answer(body, Message(b"/x", EVENTS, 200)).table
@@ -187,6 +194,7 @@ def test_an_error_within_a_stream_is_its_finish_reason() -> None:
         stream(chunk("a"), end=""),
         stream(chunk("a"), end='data: {"choices": [{"in'),
         stream(chunk("a", "stop"), chunk("b", index=1), end=""),
+        stream(chunk("a", ""), chunk("b", ""), end=""),
         b"data: ",
         b": only a comment\n\n",
     ],

@@ -164,7 +164,7 @@ def _take(stream: _Stream, chunk: dict[str, Any]) -> None:
 
 def _add(choice: _Choice, piece: dict[str, Any]) -> bool:
     """Takes a piece of a choice; whether it carried any of the answer."""
-    if piece.get("finish_reason") is not None:
+    if piece.get("finish_reason"):  # servers that are written in Go say "" until they have one
         choice.finish_reason = str(piece["finish_reason"])
     delta = piece.get("delta")
     if type(delta) is not dict:  # completions, the older call
@@ -172,8 +172,11 @@ def _add(choice: _Choice, piece: dict[str, Any]) -> bool:
         if type(text) is str:
             choice.parts.append(text)
         return bool(text)
-    if type(delta.get("content")) is str:
-        choice.parts.append(delta["content"])
+    content = delta.get("content")
+    if type(content) is str:
+        choice.parts.append(content)
+    elif content:
+        choice.parts += _texts(content)
     calls = delta.get("tool_calls")
     for place, call in enumerate(calls if type(calls) is list else ()):
         index = call.get("index", place) if type(call) is dict else place
