@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from watchtower.analyst.documents import SHADOW, ShadowView, VerdictView, WorstPairView
 from watchtower.commands import found
+from watchtower.commands.behind import MAX_LAG_S, unread_since
 from watchtower.commands.layout import WIDTH, cut, moment, number, printable, seconds, share, table
-from watchtower.commands.quantities import count
+from watchtower.commands.quantities import count, duration
 from watchtower.errors import ConfigError
+from watchtower.units import format_duration
 
 EXAMPLES: Final = """\
 examples:
@@ -17,10 +21,12 @@ examples:
   watchtower compare --json && deploy v2
 
 exit status: 0 every shadow keeps within its budgets, 1 one is worse, 3 not decided yet, 2 wrong usage or nothing there.
-Asking often does not make a wrong verdict more likely."""
+Asking often does not make a wrong verdict more likely. Where the analyst is not running, or far behind what was
+recorded, nobody knows how the shadow does now: what was within its budgets is not decided, and what was worse still is."""
 
 WITHIN: Final = "within"
 WORSE: Final = "worse"
+UNDECIDED: Final = "undecided"
 UNDECIDED_STATUS: Final = 3
 _MOST_COLUMNS: Final = 8
 _MOST_SEGMENTS: Final = 5
@@ -33,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     found.add_arguments(parser)
     parser.add_argument("--shadow", metavar="NAME", help="only this shadow")
     parser.add_argument("--worst", metavar="N", type=count, default=0, help="show the pairs that differ most (0)")
+    parser.add_argument(
+        "--max-lag",
+        metavar="DURATION",
+        type=duration,
+        default=MAX_LAG_S,
+        help=f"how long ago what the analyst has not read may have been recorded ({format_duration(MAX_LAG_S)})",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -43,27 +56,46 @@ def main(args: argparse.Namespace) -> int:
         judged = views = [view for view in views if view.shadow == args.shadow]
         if not views:
             raise ConfigError([f"{args.data_dir}: the analyst has told nothing about a shadow {args.shadow}"])
+    now = time.time()
+    unread = unread_since(args.data_dir)
+    stale_since = unread if unread is not None and now - unread > args.max_lag else None
     if args.json:
-        found.print_json(views)
+        found.print_json([as_json(view, stale_since) for view in views])
     else:
-        now = time.time()
-        found.print_lines([line for view in views for line in (*told(view, now, args.worst, args.data_dir), "")][:-1])
-    return status(judged)
+        lines = [(*told(view, now, args.worst, args.data_dir, stale_since), "") for view in views]
+        found.print_lines([line for each in lines for line in each][:-1])
+    return status(judged, stale_since)
 
 
-def status(views: list[ShadowView]) -> int:
+def as_json(view: ShadowView, stale_since: float | None) -> dict[str, object]:
+    """As the analyst wrote it, but for a decision that may not hold any more."""
+    shown: dict[str, object] = msgspec.to_builtins(view)
+    return {**shown, "decision": decision(view, stale_since), "stale_since": stale_since}
+
+
+def decision(view: ShadowView, stale_since: float | None) -> str:
+    """Of now. What was worse stays so until later pairs say otherwise; whether what was within still is, nobody knows."""
+    return UNDECIDED if stale_since is not None and view.decision == WITHIN else view.decision
+
+
+def status(views: list[ShadowView], stale_since: float | None = None) -> int:
     if not views:
         return UNDECIDED_STATUS
-    decisions = {view.decision for view in views}
+    decisions = {decision(view, stale_since) for view in views}
     if WORSE in decisions:
         return 1
     return UNDECIDED_STATUS if decisions - {WITHIN} else 0
 
 
-def told(view: ShadowView, now: float, worst: int = 0, data_dir: Path = found.HERE) -> Iterator[str]:
+def told(
+    view: ShadowView, now: float, worst: int = 0, data_dir: Path = found.HERE, stale_since: float | None = None
+) -> Iterator[str]:
     agreement = share(view.agreeing / view.compared) if view.compared else "none"
     twin = ", a twin of the primary: it measures, and is not judged" if view.is_twin else ""
-    yield f"{view.endpoint}/{view.shadow}: {view.decision.upper()}{twin}"
+    yield f"{view.endpoint}/{view.shadow}: {decision(view, stale_since).upper()}{twin}"
+    if stale_since is not None:
+        yield f"  STALE: it was {view.decision}; the analyst has read nothing of what came since"
+        yield f"  {moment(stale_since, now)}: it is not running, or far behind, as /api/v1/status and the log say"
     yield f"  {view.pairs:,} pairs, {view.compared:,} compared, {agreement} of those agree; the last {moment(view.last_event, now)}"
     rows = [_verdict(verdict, now) for verdict in view.verdicts]
     if rows:
