@@ -115,6 +115,25 @@ def test_a_shadow_that_was_not_asked_is_no_disagreement(tmp_path: Path) -> None:
     assert stage.totals().value(catalogue.PAIRS, result="not_asked") == 1
 
 
+def test_an_answer_that_is_too_large_to_be_taken_makes_no_shadow_look_good(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, {"compare": {"budgets": {"errors": None, "p50": None, "p95": None}}})
+    pairs = [pair(number) for number in range(1000)]
+    large = [[one, failed(other, ShadowOutcome.TOO_LARGE, 200)] for one, other in pairs[::5]]
+    pairs[::5] = large
+    stage.analyse(each for one in pairs for each in one)
+    shown = stage.shadow()
+
+    assert (shown["decision"], shown["failures"], shown["not_compared"]) == ("undecided", {"too_large": 200}, 200)
+
+
+def test_a_request_that_is_too_large_for_a_shadow_is_none_that_it_was_asked(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    one, other = pair(1)
+    stage.analyse([one, failed(other, ShadowOutcome.TOO_LARGE)])
+
+    assert stage.shadow()["failures"] == {"not_asked": 1}
+
+
 def test_statuses_that_differ_are_told_apart_from_values(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.analyse([primary(1, ASKED, answer(1.0)), shadow(1, answer(1.0), status=202)])

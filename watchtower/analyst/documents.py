@@ -117,7 +117,7 @@ class ShadowView(View, frozen=True, kw_only=True):
     agreeing: int  # of those
     failures: dict[str, int]  # both_failed, primary_failed, shadow_failed, …
     unpaired: dict[str, int]  # by reason
-    not_compared: int  # pairs of which a body could not be read
+    not_compared: int  # pairs of which a body could not be read, or was too large
     twin: str | None  # the shadow that measures the primary's own noise
     disagreement_beyond_twin: float | None
     latency_ms: dict[str, dict[str, float | None]]  # primary, shadow → p50, p95, p99

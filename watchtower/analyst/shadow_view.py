@@ -40,7 +40,7 @@ def shadow_view(
         agreeing=whole.agreeing,
         failures={failure.value: count for failure, count in whole.failures.items() if failure is not Failure.NONE},
         unpaired=dict(unpaired),
-        not_compared=whole.failures[Failure.UNREADABLE],
+        not_compared=whole.failures[Failure.UNREADABLE] + whole.failures[Failure.TOO_LARGE],
         twin=twin[0] if twin else None,
         disagreement_beyond_twin=_beyond(totals, twin[1], alpha) if twin else None,
         latency_ms=_latencies(whole),

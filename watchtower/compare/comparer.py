@@ -44,7 +44,7 @@ class Comparer:
 
     def compare(self, primary: Answer, shadow: Answer) -> Difference:
         if primary.outcome != _ANSWERED or shadow.outcome != _ANSWERED:
-            return Difference(False, _failure(primary.outcome, shadow.outcome), primary.service_ns, shadow.service_ns)
+            return Difference(False, _failure(primary, shadow), primary.service_ns, shadow.service_ns)
         is_whole = primary.is_whole and shadow.is_whole
         if is_whole and primary.body == shadow.body and primary.status == shadow.status:
             rows = len(primary.table.rows) or 1
@@ -163,9 +163,11 @@ def compare(primary: Answer, shadow: Answer, settings: CompareSettings) -> Diffe
     return Comparer(settings).compare(primary, shadow)
 
 
-def _failure(primary: str, shadow: str) -> Failure:
-    is_primary_failed, is_shadow_failed = primary in _FAILED, shadow in _FAILED
-    if not (is_primary_failed or primary == _ANSWERED) or not (is_shadow_failed or shadow == ShadowOutcome.ANSWERED):
+def _failure(primary: Answer, shadow: Answer) -> Failure:
+    is_primary_failed, is_shadow_failed = primary.outcome in _FAILED, shadow.outcome in _FAILED
+    if primary.outcome == _ANSWERED and shadow.outcome == ShadowOutcome.TOO_LARGE and shadow.status:
+        return Failure.TOO_LARGE  # without a status it was the request that was, and nobody was asked
+    if not (is_primary_failed or primary.outcome == _ANSWERED) or not (is_shadow_failed or shadow.outcome == _ANSWERED):
         return Failure.NOT_ASKED
     if is_primary_failed and is_shadow_failed:
         return Failure.BOTH

@@ -22,6 +22,7 @@ class Failure(Word):
     STATUS = "status"  # both answered, with statuses that differ
     SHADOW_UNREADABLE = "shadow_unreadable"  # the primary's answer was understood, and the shadow's, all there, was not
     UNREADABLE = "unreadable"  # both answered, and nobody knows if alike: cut, not kept, not understood
+    TOO_LARGE = "too_large"  # the shadow's answer was over its `max_body` and given up: nobody knows if alike, or how long it took
     NOT_ASKED = "not_asked"  # the shadow was skipped, or the client left before the primary's answer
 
 

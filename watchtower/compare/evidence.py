@@ -44,6 +44,8 @@ def evidence(differences: Iterable[Difference]) -> Evidence:
         elif failure is Failure.UNREADABLE:
             disagreement.append(math.nan)
         else:
+            if failure is Failure.TOO_LARGE:
+                disagreement.append(math.nan)
             continue
         primary_ns.append(difference.primary_ns)
         shadow_ns.append(difference.shadow_ns)

@@ -12,6 +12,7 @@ What a pair brings to which budget:
 | none, status | share of rows | 0 | both |
 | shadow unreadable | 1 | 0 | both |
 | unreadable | 0 to 1 (`partly_known`) | 0 | both |
+| too large | 0 to 1 | 0 | – |
 | shadow failed, primary failed, both | – | +1, −1, 0 | – |
 | not asked | – | – | – |
 

@@ -284,7 +284,7 @@ PAIRS: Final = _counter(
     _closed(
         "result",
         "agree", "disagree", "both_failed", "primary_failed", "shadow_failed", "status", "shadow_unreadable",
-        "unreadable", "not_asked",
+        "unreadable", "too_large", "not_asked",
     ),
 )
 # fmt: on
