@@ -124,6 +124,20 @@ def test_restarts_count_nothing_twice(tmp_path: Path) -> None:
             assert one.by(metric, label.name) == many.by(metric, label.name)
 
 
+def test_an_alarm_that_stands_is_told_after_a_restart_without_traffic(tmp_path: Path) -> None:
+    stage = played(tmp_path, [list(traffic())], is_one_life=True)
+    told = stage.totals().by(catalogue.DRIFT_ALARM, "column")
+    stage.metrics = tmp_path / "of the next process"
+    stage.metrics.mkdir()
+
+    with stage.started() as analyst:
+        stage.clock.advance(stage.config.analyst.commit_every)
+        analyst.step()
+
+    assert max(told.values()) == 1.0
+    assert stage.totals().by(catalogue.DRIFT_ALARM, "column") == told
+
+
 def test_what_was_not_committed_is_read_again(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.record([*pair(1), *pair(2)])

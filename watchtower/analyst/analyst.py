@@ -130,7 +130,8 @@ class Analyst:
         self._reader_name = reader_name
         self._entries: Iterator[Entry] | None = None
         self._gone: dict[str, bytes | None] = dict.fromkeys(gone)  # documents that the first commit takes away
-        self._is_dirty = bool(self._gone)
+        # Gauges ended with the process before: an alarm that stands is told again, also where no traffic comes.
+        self._is_dirty = bool(self._gone or self._elsewhere)
         self._committed_at_ns = clock.monotonic_ns()
         self._newest_ns = 0  # the latest start of the last batch that was read
         self._ended_ns = 0  # and its latest end, when its record was written
