@@ -74,6 +74,17 @@ def test_columns_in_another_order_are_the_same_columns(tmp_path: Path) -> None:
     ]
 
 
+def test_names_in_other_letters_than_those_that_sql_folds_are_columns_of_their_own(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        keep_rows(store, 1, in_É=[1], in_é=[2])
+        keep_rows(store, 2, in_é=[3])
+
+    assert asked(tmp_path, 'SELECT "in.É" AS large, "in.é" AS small FROM rows ORDER BY request_id') == [
+        {"large": 1, "small": 2},
+        {"large": None, "small": 3},
+    ]
+
+
 def test_a_column_that_a_file_lacks_is_null_there(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         keep_rows(store, 1, in_b=[1])

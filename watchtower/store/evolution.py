@@ -7,6 +7,7 @@ casts them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
 from watchtower.store.schemas import Type
@@ -15,6 +16,12 @@ Columns = Mapping[str, Type]
 
 _TEXTS: Final = frozenset({Type.TEXT, Type.WORD})
 _NUMBERS: Final = frozenset({Type.INTEGER, Type.NUMBER})
+_SMALL: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+
+def as_one(name: str) -> str:
+    """The same for names that are one to SQL: DuckDB takes `A` for `a`, and no other alphabet's letters for each other."""
+    return name.lower() if name.isascii() else name.translate(_SMALL)
 
 
 def common(one: Type, other: Type) -> Type:
@@ -27,13 +34,13 @@ def common(one: Type, other: Type) -> Type:
 def settled(several: Iterable[Columns]) -> dict[str, Type]:
     """Every column of all of them, in the order in which they were first met.
 
-    Names that differ in their case alone are one column, as they are for SQL; the first spelling stays.
+    Names that are one to SQL are one column; the first spelling stays.
     """
     spelled: dict[str, str] = {}
     types: dict[str, Type] = {}
     for columns in several:
         for name, kind in columns.items():
-            first = spelled.setdefault(name.lower(), name)
+            first = spelled.setdefault(as_one(name), name)
             types[first] = common(types.get(first, kind), kind)
     return types
 
@@ -43,9 +50,9 @@ def agree(one: Columns, other: Columns) -> bool:
 
     Spelled alike, too: of two columns of one file whose names differ in their case, SQL finds the first.
     """
-    spelled = {name.lower(): name for name in other}
+    spelled = {as_one(name): name for name in other}
     return all(
-        spelled.get(name.lower(), name) == name and _are_alike(kind, other.get(name, kind))
+        spelled.get(as_one(name), name) == name and _are_alike(kind, other.get(name, kind))
         for name, kind in one.items()
     )
 

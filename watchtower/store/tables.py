@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from watchtower.clock import SECOND
 from watchtower.store import cells
-from watchtower.store.evolution import Columns, gathered, settled
+from watchtower.store.evolution import Columns, as_one, gathered, settled
 from watchtower.store.fault import StoreError
 from watchtower.store.files import HOUR_NS, FileEntry, path_of, remove, write
 from watchtower.store.schemas import ARROW, INPUT, OUTPUT, SCHEMAS, TableName, Type
@@ -135,7 +135,7 @@ def _arranged(
         fields[name] = wanted
         arrays.append(cells.fitted(columns.get(name), wanted, rows))
     schema = frozenset(fields)
-    names = {name.lower() for name in fields}
+    names = {as_one(name) for name in fields}
     for name, values in columns.items():
         if name in schema:
             continue
@@ -153,10 +153,10 @@ def _arranged(
 def _unlike(name: str, taken: set[str]) -> str:
     """SQL does not tell `in.Age` from `in.age`: of such a pair, the second is `in.age~2`."""
     free, number = name, 1
-    while free.lower() in taken:
+    while as_one(free) in taken:
         number += 1
         free = f"{name}~{number}"
-    taken.add(free.lower())
+    taken.add(as_one(free))
     return free
 
 

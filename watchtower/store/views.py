@@ -10,7 +10,7 @@ newest row, and the other has a number.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from watchtower.store.evolution import Columns, settled
+from watchtower.store.evolution import Columns, as_one, settled
 from watchtower.store.files import FileEntry
 from watchtower.store.schemas import DUCKDB, SCHEMAS, TableName
 
@@ -56,10 +56,10 @@ def _of_rows(files: Sequence[FileEntry]) -> Iterator[View]:
     for endpoint in endpoints:
         mine = [entry for entry in files if entry.endpoint == endpoint]
         name, number = f"rows_{endpoint}", 1
-        while name.lower() in taken:
+        while as_one(name) in taken:
             number += 1
             name = f"rows_{endpoint}_{number}"
-        taken.add(name.lower())
+        taken.add(as_one(name))
         yield View(name, mine, _columns(TableName.ROWS, mine))
     if len(endpoints) < 2:
         yield View(TableName.ROWS.value, files, _columns(TableName.ROWS, files))
