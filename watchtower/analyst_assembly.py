@@ -72,7 +72,7 @@ def assembled(
             clock,
             observer,
             gone=_gone(config, store),
-            may_sample=journal is None,
+            is_followed=journal is None,
             reader_name=READER if journal is None else None,
         )
 

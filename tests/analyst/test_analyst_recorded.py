@@ -16,6 +16,8 @@ from watchtower.journal.retention import sweep
 from watchtower.journal.settings import CaptureSettings
 
 COUNTS = "SELECT count(*) AS n, count(DISTINCT (request_id, role)) AS ids FROM exchanges"
+WATCHED = """SELECT rows FROM windows WHERE length_s = 60 AND "column" = 'out.prediction' ORDER BY started"""
+DAY_S = 86_400
 FAR_FUTURE_NS = 4_000_000_000 * 10**9
 
 
@@ -55,6 +57,19 @@ def test_a_recording_that_is_analysed_twice_counts_once(tmp_path: Path) -> None:
     again = analysed(stage, journal)
 
     assert (again, stage.query(COUNTS)) == (0, [{"n": 100, "ids": 100}])
+
+
+def test_what_is_added_to_a_recording_of_another_day_is_watched(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, {"baseline": {"live": {"rows": 10}}})
+    stage.clock.advance(30 * DAY_S)
+    journal = tmp_path / "recorded"
+    for day in range(2):
+        with Recording(journal, f"w9-{day}") as recording:
+            recording.add(each for number in range(50) for each in pair(50 * day + number, day * DAY_S))
+        analysed(stage, journal)
+
+    assert stage.status()["late_rows"] == 0
+    assert stage.query(WATCHED) == [{"rows": 40}, {"rows": 50}]
 
 
 def test_a_recording_between_two_lives_makes_nobody_read_anything_twice(tmp_path: Path) -> None:

@@ -111,9 +111,10 @@ class Analyst:
         observer: AnalystObserver,
         *,
         gone: Iterable[str] = (),
-        may_sample: bool = True,
+        is_followed: bool = True,
         reader_name: str | None = READER,
     ) -> None:
+        """`is_followed`: the journal is written meanwhile, and its time is the clock's. A recording has its own."""
         self._settings = settings
         self._store = store
         self._parts = parts
@@ -121,7 +122,7 @@ class Analyst:
         self._kept_labels: Mapping[str, bytes] = {}
         self._clock = clock
         self._observer = observer
-        self._may_sample = may_sample
+        self._is_followed = is_followed
         # It reads from where the store says. What it commits to the journal's folder only tells retention how far that is.
         self._reader = JournalReader(journal, None, store.state.offsets)
         # Streams of other journals: a recording that was analysed must not be counted again, nor forget the live one.
@@ -157,7 +158,7 @@ class Analyst:
             self._observer.lag(max(self._clock.wall_ns() - self._ended_ns, 0) / SECOND if self._ended_ns else 0.0)
             return 0
         count = self._analyse(self._next_batch())
-        if not count and sum(self._has_idled(part) for part in self._parts.values()):
+        if not count and self._is_followed and sum(self._has_idled(part) for part in self._parts.values()):
             self._is_dirty = True
         now_ns = self._clock.monotonic_ns()
         self._tell_lag()
@@ -330,7 +331,7 @@ class Analyst:
         """Only where there is more to read. A stream of a minute is recorded at its end, and nobody is late with it."""
         lag = max(self._clock.wall_ns() - self._ended_ns, 0) / SECOND if self._entries is not None else 0.0
         self._observer.lag(lag)
-        if self._may_sample:
+        if self._is_followed:
             self._is_behind = lag > self._settings.max_lag
 
     def _fail(self, error: StoreError) -> None:
