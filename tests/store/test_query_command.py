@@ -21,6 +21,19 @@ BOTH = 'select request_id, "in.a" as a from rows order by 1'
 # Rows enough to be printed, and then none any more.
 ENDLESS = "select i from range(1000000000000000) t(i) where i < 20000 or hash(i) = 5"
 
+WITHOUT_PANDAS = """
+import sys
+
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Without())
+from watchtower.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
 
 @contextmanager
 def started(data_dir: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -124,6 +137,14 @@ def test_a_time_that_cannot_be_shown_is_told(
     assert capsys.readouterr().err.endswith("is not of the years 1 to 9999: cast it to VARCHAR\n")
 
 
+def test_nanoseconds_that_cannot_be_shown_without_pandas_are_told(run: Run, tmp_path: Path) -> None:
+    asked = ["query", "--data-dir", str(tmp_path), "select '2026-11-29 12:00:00.123456789'::timestamp_ns as v"]
+    told = subprocess.run([sys.executable, "-c", WITHOUT_PANDAS, *asked], check=False, capture_output=True, text=True)
+
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr.startswith("a time in the answer has nanoseconds")
+
+
 def test_csv_has_a_header(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     run("--csv", BOTH)
 
@@ -209,7 +230,10 @@ def test_a_file_that_is_left_out_is_named(run: Run, tmp_path: Path, capsys: pyte
     assert told.err == f"left out, for it is damaged or gone: {path.relative_to(tmp_path / FOLDER)}\n"
 
 
-@pytest.mark.parametrize("arguments", [["--last", "1"], ["--limit", "-1"], ["--json", "--csv"], []])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--last", "1"], ["--limit", "-1"], ["--json", "--csv"], ["--parquet", "."], ["--parquet", "/"], []],
+)
 def test_wrong_usage_is_status_2(arguments: list[str], run: Run) -> None:
     with pytest.raises(SystemExit) as caught:
         run(*arguments, *([BOTH] if arguments else []))

@@ -1,7 +1,8 @@
-"""Quantities on the command line, as argparse wants them: a wrong one is refused with what would be right."""
+"""What a command line says, as argparse wants it: what is wrong is refused with what would be right."""
 
 import argparse
 from datetime import datetime
+from pathlib import Path
 
 from watchtower.units import parse_duration
 
@@ -28,3 +29,10 @@ def count(text: str) -> int:
     if text.isascii() and text.isdigit():
         return int(text)
     raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number")
+
+
+def new_file(text: str) -> Path:
+    path = Path(text)
+    if not path.name or path.is_dir():
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a file's name")
+    return path

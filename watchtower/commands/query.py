@@ -17,7 +17,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from watchtower.clock import SECOND
 from watchtower.commands import found
-from watchtower.commands.quantities import count, duration
+from watchtower.commands.quantities import count, duration, new_file
 from watchtower.store.fault import translated
 from watchtower.store.query import Answer, Query
 from watchtower.store.settings import StoreSettings
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object a row")
     form.add_argument("--csv", action="store_true", help="print CSV with a header")
-    form.add_argument("--parquet", metavar="FILE", type=Path, help="write a Parquet file")
+    form.add_argument("--parquet", metavar="FILE", type=new_file, help="write a Parquet file")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -135,8 +135,10 @@ def _rows(answer: Answer) -> Iterator[Row]:
 def _taken(batch: pa.RecordBatch) -> Iterator[Row]:
     try:
         return zip(*map(_values, batch.columns), strict=True)
-    except OverflowError as error:
-        raise QueryError("a time in the answer is not of the years 1 to 9999: cast it to VARCHAR") from error
+    except (OverflowError, ValueError) as error:  # ValueError where there is no pandas to hold nanoseconds
+        raise QueryError(
+            "a time in the answer has nanoseconds, or is not of the years 1 to 9999: cast it to VARCHAR"
+        ) from error
 
 
 def _values(column: pa.Array) -> list[Any]:
