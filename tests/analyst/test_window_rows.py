@@ -1,5 +1,8 @@
 """A window's rows as they were: enough of them to bet on, and not without measure."""
 
+import msgspec
+import numpy as np
+
 from watchtower.analyst.watching import Watch
 from watchtower.analyst.window_rows import NUMBERS_KEPT, ROWS_KEPT, WindowRows
 from watchtower.drift.baseline import build
@@ -8,6 +11,7 @@ from watchtower.drift.settings import DriftSettings
 from watchtower.drift.windows import MINUTE_NS
 
 NAME = "out.embedding"
+EMPTY = build([], name="a", source="a test", made_at_ns=1)
 
 
 def filled(length: int, rows: WindowRows | None = None) -> WindowRows:
@@ -30,9 +34,35 @@ def test_of_long_vectors_fewer_rows_are_kept() -> None:
 
 def test_what_was_restored_is_not_kept_twice() -> None:
     rows = filled(4096)
-    again = WindowRows(Profiles(), rows.kept)
+    again = WindowRows.restore(rows.state(), EMPTY, 200)
 
     assert filled(4096, again).count == rows.count
+
+
+def test_rows_of_an_earlier_version_are_kept_on() -> None:
+    state = msgspec.msgpack.encode((Profiles().state(), {NAME: [[0.5]] * 100}))
+    rows = WindowRows.restore(state, EMPTY, 200)
+    rows.update((NAME,), ([[1.5]] * 50,), frozenset((NAME,)))
+
+    assert (rows.count, rows.kept[NAME]) == (150, [[0.5]] * 100 + [[1.5]] * 50)
+
+
+def test_of_each_variant_as_large_a_share_is_kept_as_it_has() -> None:
+    rows = WindowRows(Profiles())
+    for _ in range(20):
+        for variant, number in ((0.0, 950), (1.0, 50)):  # a batch's rows come one variant after the other
+            rows.update((NAME,), ([variant] * number,), frozenset((NAME,)))
+
+    assert rows.count == ROWS_KEPT
+    assert 0.02 < np.mean(rows.kept[NAME]) < 0.08  # type: ignore[arg-type]
+
+
+def test_rows_that_have_none_of_the_columns_count_as_well() -> None:
+    rows = WindowRows(Profiles())
+    rows.update(("in.prompt",), (["a"] * 3,), frozenset((NAME,)))
+    rows.update((NAME,), ([0.5],), frozenset((NAME,)))
+
+    assert (rows.count, rows.kept) == (4, {NAME: [None, None, None, 0.5]})
 
 
 def test_what_was_bet_on_is_not_written_again() -> None:

@@ -15,7 +15,6 @@ from watchtower.drift.baseline import Baseline
 from watchtower.drift.effects_of_profiles import Effects, effects_of_table
 from watchtower.drift.panel import Alarm, AllClear, Panel
 from watchtower.drift.profile import Profile
-from watchtower.drift.profiles import Profiles
 from watchtower.drift.quality import Finding, findings
 from watchtower.drift.reference import DetectionSettings, Reference, column
 from watchtower.drift.seasonal import Choice, Seasons, hour_of_week
@@ -200,8 +199,7 @@ class Watch:
             self._keep(self._columns(window, effects_of_table(whole.profiles, window.held.profiles), base_ns))
 
     def _restored_rows(self, state: bytes, baseline: Baseline) -> WindowRows:
-        profiles, kept = msgspec.msgpack.decode(state)
-        return WindowRows(Profiles.restore(profiles, baseline.kinds, baseline.bins, self._settings.max_columns), kept)
+        return WindowRows.restore(state, baseline, self._settings.max_columns)
 
     def _judge_all(self, windows: Sequence[Window[WindowRows]]) -> int:
         for window in windows:

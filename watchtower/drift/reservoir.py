@@ -31,14 +31,16 @@ class Reservoir:
     def rows(self) -> int:
         return min(self.size, self.seen)
 
-    def add(self, names: Sequence[str], columns: Sequence[Column]) -> None:
-        if not columns:
+    def add(self, names: Sequence[str], columns: Sequence[Column], rows: int | None = None) -> None:
+        """`rows`: how many there are, where it may be that none of their columns is given."""
+        number = rows if rows is not None else len(columns[0]) if columns else 0
+        if not number:
             return
         if self._most_numbers is not None and (width := sum(map(_longest, columns))):
             self._shrink(max(self._most_numbers // width, 1))
-        number, before = len(columns[0]), self.rows
+        before = self.rows
         taken = min(self.size - before, number)
-        rows, slots = self._replacing(taken, number)
+        later, slots = self._replacing(taken, number)
         for name in names:
             self.columns.setdefault(name, [None] * before)
         given = dict(zip(names, columns, strict=True))
@@ -49,7 +51,7 @@ class Reservoir:
                 _replace(kept, slots, [None] * len(slots))
             else:
                 kept.extend(_natural(cells[:taken]))
-                _replace(kept, slots, _picked(cells, rows))
+                _replace(kept, slots, _picked(cells, later))
         self.seen += number
 
     def _shrink(self, size: int) -> None:
