@@ -13,9 +13,10 @@ from watchtower.analyst.analyst import run_to_the_end
 from watchtower.analyst_assembly import assembled
 from watchtower.analyst_cells import AnalystCells
 from watchtower.clock import SECOND
-from watchtower.drift.baseline import build
+from watchtower.drift.baseline import Baseline, build
 from watchtower.metrics.catalogue import DRIFT_ALARM, DRIFT_EFFECT
 from watchtower.metrics.cells import Cells
+from watchtower.record import Exchange
 from watchtower.store.state import State
 
 AGES = "\n".join(["age", *(str(20 + number % 50) for number in range(2000))])
@@ -162,6 +163,42 @@ def test_while_a_large_file_is_read_whoever_waits_is_told(tmp_path: Path) -> Non
         pass
 
     assert len(beats) >= 4  # before and behind each pass, at least
+
+
+def test_the_first_rows_are_those_of_all_variants(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, {"baseline": {"live": {"rows": 300}}, "shadows": []})
+    live(stage, (scored(number, "green" if number % 10 == 0 else "blue") for number in range(1000)))
+    with State(stage.data_dir) as state:
+        active = state.baselines.active("churn")
+
+    assert active is not None
+    assert Baseline.from_bytes(active.profile).profiles.columns["out.prediction"].top(2) == [
+        ("blue", 270),
+        ("green", 30),
+    ]
+
+
+def test_what_came_with_the_first_rows_of_all_variants_is_watched(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, {"baseline": {"live": {"rows": 300}}, "shadows": []})
+    live(stage, (scored(number, "green" if number % 10 == 0 else "blue") for number in range(1000)))
+    quiet(stage)
+    [window] = stage.query("""SELECT sum("rows")::INT AS n FROM windows WHERE "column" = 'in.age' AND length_s = 60""")
+
+    assert window["n"] == 700
+
+
+def test_where_more_rows_have_come_than_are_asked_for_by_now_they_are_the_baseline(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, {"baseline": {"live": {"rows": 300}}, "shadows": []})
+    live(stage, (scored(number, "blue") for number in range(200)))
+    stage.configure({"baseline": {"live": {"rows": 100}}, "shadows": []})
+    live(stage, (scored(number, "blue") for number in range(200, 210)))
+
+    assert stage.document("baseline")["rows"] == 200
+
+
+def scored(number: int, variant: str) -> Exchange:
+    """Answered with the variant's name."""
+    return primary(number, {"instances": [{"age": 40}]}, {"predictions": [variant]}, number / 100, variant=variant)
 
 
 def test_a_column_that_is_ignored_afterwards_is_asked_nothing(tmp_path: Path) -> None:

@@ -88,9 +88,16 @@ class Baselining:
         is_taken = self._tried(what, lambda: self._take(active, _decoded(what, active.profile)))
         self._refused = "" if is_taken else _label(active)
 
+    @property
+    def needed(self) -> int | None:
+        """Live rows that the baseline still has to be made of; None where it is made of none, or there is one."""
+        if self._freezer is None or self.in_force is not None or self._fresh is not None or self._refused:
+            return None
+        return self._freezer.needed
+
     def add(self, names: Sequence[str], columns: Sequence[Sequence[Any]], now_ns: int) -> int:
         """How many of these rows became part of the reference."""
-        if self._freezer is None or self.in_force is not None or self._fresh is not None or self._refused:
+        if self._freezer is None or self.needed is None:
             return 0
         taken = self._freezer.add(names, columns)
         self.waiting_for = f"{self._freezer.progress:.0%} of the first {self._freezer.rows} rows have come"

@@ -2,7 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -49,6 +50,7 @@ MAX_SEEN: Final = 1000
 _CELL_BYTES: Final = 16
 
 Keep = Callable[[TableName, Mapping[str, Any]], None]
+_Columns = tuple[Frame, list[str], list[Sequence[Any]]]  # of a frame, with their names
 
 
 class EndpointParts(NamedTuple):
@@ -112,6 +114,7 @@ class EndpointAnalysis:
     def end_batch(self, now_ns: int) -> None:
         parts = self.parts
         parts.watch.set_back(now_ns)
+        watched: list[tuple[Frame, Mapping[str, Any]]] = []
         for frame in self._frames.take():
             columns = self._known(row_columns(frame))
             self._keep(TableName.ROWS, columns)
@@ -122,7 +125,8 @@ class EndpointAnalysis:
             parts.measuring.answered(frame, columns, self.labels.careful_ns())
             self.labels.offer(frame)
             if frame.key.role == Role.PRIMARY:
-                self._watch(frame, columns, now_ns)
+                watched.append((frame, columns))
+        self._watch(watched, now_ns)
         parts.comparison.end_batch(now_ns)
         parts.watch.judge()
 
@@ -225,15 +229,30 @@ class EndpointAnalysis:
         left_out = frozenset(unknown[room:])
         return {name: cells for name, cells in columns.items() if name not in left_out}
 
-    def _watch(self, frame: Frame, columns: Mapping[str, Any], now_ns: int) -> None:
+    def _watch(self, frames: Sequence[tuple[Frame, Mapping[str, Any]]], now_ns: int) -> None:
+        """The first rows become the baseline, and those behind them are watched."""
         headers = self.parts.measuring.headers
-        names = [name for name in columns if name.startswith((INPUT, OUTPUT)) and name not in headers]
-        cells = [columns[name] for name in names]
-        taken = self.parts.baselining.add(names, cells, now_ns)
-        if taken < len(frame):
-            rest = cells if not taken else [column[taken:] for column in cells]
+        watched: list[_Columns] = []
+        for frame, columns in frames:
+            names = [name for name in columns if name.startswith((INPUT, OUTPUT)) and name not in headers]
+            watched.append((frame, names, [columns[name] for name in names]))
+        if (needed := self.parts.baselining.needed) is not None:
+            watched = self._without_first(needed, watched, now_ns)
+        for frame, names, cells in watched:
             # A clock that was ahead for a moment must not make everything behind it late.
-            self.parts.watch.take(min(frame.key.window_ns, now_ns), names, rest)
+            self.parts.watch.take(min(frame.key.window_ns, now_ns), names, cells)
+
+    def _without_first(self, needed: int, frames: Sequence[_Columns], now_ns: int) -> list[_Columns]:
+        """By the rows' times: a frame has one variant's, and the first frames alone would be no fair baseline."""
+        starts = sorted(chain.from_iterable(frame.started_ns for frame, _, _ in frames))
+        end_ns = max(starts[:needed], default=0)
+        rest: list[_Columns] = []
+        for frame, names, cells in frames:
+            first = sum(started_ns <= end_ns for started_ns in frame.started_ns)
+            taken = self.parts.baselining.add(names, [column[:first] for column in cells], now_ns)
+            if taken < len(frame):
+                rest.append((frame, names, [column[taken:] for column in cells]))
+        return rest
 
     def _analysis(self, now_ns: int) -> AnalysisView:
         decoding, totals = self.parts.decoding, self.totals

@@ -33,12 +33,16 @@ class Freezer:
 
     def add(self, names: Sequence[str], columns: Sequence[Column]) -> int:
         """How many of these rows became part of the reference: the first ones."""
-        taken = min(self.rows - self._kept.seen, len(columns[0])) if columns else 0
+        taken = min(self.needed, len(columns[0])) if columns else 0
         if taken:
             given = [column[:taken] for column in columns]
             self._kept.add(names, given)
             self._bytes += sum(_size(cell) for column in given if isinstance(column, Sequence) for cell in column)
         return taken
+
+    @property
+    def needed(self) -> int:
+        return self.rows - self._kept.seen
 
     @property
     def is_full(self) -> bool:
