@@ -160,6 +160,29 @@ def test_an_hour_and_a_day_are_sums_of_their_minutes(tmp_path: Path) -> None:
     assert lengths[2]["profiles"] == 1
 
 
+@pytest.mark.parametrize(("hours", "closed"), [(1, [60]), (2, [60, 3600]), (48, [60, 3600, 86400])])
+def test_without_traffic_the_last_hour_and_day_are_over_by_time_alone(
+    tmp_path: Path, hours: int, closed: list[int]
+) -> None:
+    stage = watched(tmp_path)
+    live(stage, minutes(3, first=5))
+    quiet(stage)
+    quiet(stage, hours * 3600)
+    lengths = stage.query("SELECT DISTINCT length_s AS s FROM windows ORDER BY s")
+
+    assert [each["s"] for each in lengths] == closed
+
+
+def test_a_request_that_takes_long_is_not_late_where_nothing_else_came(tmp_path: Path) -> None:
+    stage = watched(tmp_path)
+    live(stage, minutes(1, first=5))
+    quiet(stage)
+    quiet(stage, 1800)
+    stage.analyse(minutes(1, first=20))
+
+    assert stage.status()["late_rows"] == 0
+
+
 def test_a_shadows_rows_are_watched_by_nobody(tmp_path: Path) -> None:
     stage = Stage(tmp_path, {"baseline": {"live": {"rows": 10}}})
     stage.analyse(minutes(1), (shadowed(each) for each in minutes(1, shift=5.0)))

@@ -98,9 +98,10 @@ class Watch:
 
     def idle(self, now_ns: int) -> int:
         """As `judge`, when everything is read: then the clock says how far time has come, and no row."""
-        if self.baseline is None or not self._windows.open:
+        if self.baseline is None or self._windows.is_empty:
             return 0
-        self._windows.advance(now_ns)
+        # A request that takes long is recorded at its end: for an hour that has no open minute the next one may begin yet.
+        self._windows.advance(now_ns if self._windows.open else now_ns - HOUR_NS)
         return self.set_back(now_ns) + self.judge()
 
     def finish(self) -> int:

@@ -129,6 +129,11 @@ class Windows(Generic[T]):
     def open(self) -> int:
         return sum(length == self._lengths[0] for length, _ in self._open)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no longer one is open either."""
+        return not self._open
+
     def state(self) -> bytes:
         held = [(length, start, thing.state()) for (length, start), thing in self._open.items()]
         kept = WindowsState(self.watermark_ns, self.late, self.forced, self._closed_until, held)
