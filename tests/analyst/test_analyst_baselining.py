@@ -165,6 +165,27 @@ def test_while_a_large_file_is_read_whoever_waits_is_told(tmp_path: Path) -> Non
     assert len(beats) >= 4  # before and behind each pass, at least
 
 
+@pytest.mark.parametrize("is_running", [True, False])
+def test_rows_of_open_windows_are_kept_where_another_is_set(tmp_path: Path, is_running: bool) -> None:
+    stage = watched(tmp_path)
+    live(stage, minutes(3, first=5))
+    if is_running:
+        with stage.started() as analyst:
+            set_mine(stage)
+            analyst.commit()
+            analyst.commit()
+    else:
+        set_mine(stage)
+        stage.analyse()
+    windows = stage.query("""
+        SELECT length_s AS s, sum("rows")::INT AS n FROM windows
+        WHERE "column" = 'in.age' AND baseline = 'default 1' GROUP BY ALL ORDER BY s
+    """)
+
+    assert [(each["s"], each["n"]) for each in windows] == [(60, 600), (3600, 600), (86400, 600)]
+    assert (in_force(stage), stage.drift()["baseline"]) == (["mine 1"], "mine 1")
+
+
 def test_the_first_rows_are_those_of_all_variants(tmp_path: Path) -> None:
     stage = Stage(tmp_path, {"baseline": {"live": {"rows": 300}}, "shadows": []})
     live(stage, (scored(number, "green" if number % 10 == 0 else "blue") for number in range(1000)))

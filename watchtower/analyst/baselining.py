@@ -84,9 +84,7 @@ class Baselining:
         active = self._registered.active(self._endpoint)
         if active is None:
             return
-        what = f"the baseline {_label(active)}"
-        is_taken = self._tried(what, lambda: self._take(active, _decoded(what, active.profile)))
-        self._refused = "" if is_taken else _label(active)
+        self._refused = "" if self._take_tried(active) else _label(active)
 
     @property
     def needed(self) -> int | None:
@@ -126,10 +124,11 @@ class Baselining:
     def state(self) -> bytes:
         freezer = self._freezer.state() if self._freezer else None
         fresh = (self._fresh.baseline.to_bytes(), self._fresh.instead_of) if self._fresh else None
-        return msgspec.msgpack.encode((VERSION, freezer, fresh, self._followed))
+        held_against = (self.in_force.name, self.in_force.version) if self.in_force else None
+        return msgspec.msgpack.encode((VERSION, freezer, fresh, self._followed, held_against))
 
     def restore(self, state: bytes) -> None:
-        version, freezer, fresh, followed = msgspec.msgpack.decode(state)
+        version, freezer, fresh, followed, *held_against = msgspec.msgpack.decode(state)
         if version != VERSION:
             raise ValueError(f"a baseline's progress of version {version}, where {VERSION} is known")
         self._followed = tuple(followed) if followed else None
@@ -137,6 +136,14 @@ class Baselining:
             self._freezer = Freezer.restore(freezer, self._settings.live.rows)
         if fresh is not None:
             self._tried(_FROZEN, lambda: self._register_late(*fresh))
+        elif held_against and held_against[0]:
+            self._take_again(*held_against[0])
+
+    def _take_again(self, name: str, version: int) -> None:
+        """What was in force at the last commit, if another is by now: the windows that are open are held against it."""
+        stored = self._registered.get(self._endpoint, name, version)
+        if stored is not None:
+            self._take_tried(stored)
 
     def _follow_configuration(self, now_ns: int) -> None:
         """Puts what it names in force when that is new to us; what an operator sets afterwards stays."""
@@ -242,6 +249,10 @@ class Baselining:
                 extra={"endpoint": self._endpoint, "rows": baseline.rows, "source": baseline.source},
             )
         return is_wanted
+
+    def _take_tried(self, stored: StoredBaseline) -> bool:
+        what = f"the baseline {_label(stored)}"
+        return self._tried(what, lambda: self._take(stored, _decoded(what, stored.profile)))
 
     def _take(self, active: StoredBaseline, baseline: Baseline) -> None:
         self._adopt(baseline, _label(active))

@@ -162,9 +162,11 @@ class EndpointAnalysis:
         self._resume("counts", states, self._restore_counts)
         self._resume("decoding", states, parts.decoding.restore)
         self._resume("baseline", states, parts.baselining.restore)
-        parts.baselining.look(now_ns)
+        if parts.baselining.in_force is None:
+            parts.baselining.look(now_ns)
         self._resume("watch", states, parts.watch.restore)
         self._resume("seasons", states, parts.watch.restore_seasons)
+        parts.baselining.look(now_ns)  # what was set since then ends the windows that are open
         self._resume("performance", states, parts.measuring.restore)
         for name, restore in parts.comparison.restorers().items():
             self._resume(name, states, restore)
