@@ -186,6 +186,18 @@ def test_rows_of_open_windows_are_kept_where_another_is_set(tmp_path: Path, is_r
     assert (in_force(stage), stage.drift()["baseline"]) == (["mine 1"], "mine 1")
 
 
+def test_what_is_set_is_taken_without_further_traffic(tmp_path: Path) -> None:
+    stage = watched(tmp_path)
+    with stage.started() as analyst:
+        while analyst.step():
+            pass
+        set_mine(stage)
+        stage.clock.advance(stage.config.analyst.commit_every)
+        analyst.step()
+
+    assert shown(stage) == ("mine 1", "mine 1", 2000)
+
+
 def test_the_first_rows_are_those_of_all_variants(tmp_path: Path) -> None:
     stage = Stage(tmp_path, {"baseline": {"live": {"rows": 300}}, "shadows": []})
     live(stage, (scored(number, "green" if number % 10 == 0 else "blue") for number in range(1000)))

@@ -274,6 +274,9 @@ class Analyst:
     def _has_idled(self, part: Part) -> bool:
         try:
             return part.idle(self._clock.wall_ns())
+        except StoreError as error:
+            self._fail(error)
+            return False
         except Exception as error:  # noqa: BLE001  ours, as below
             self._note_defect(Work.TIME, "what time has ended could not be worked on", error)
             return True  # part of it may have been

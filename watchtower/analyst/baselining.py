@@ -76,15 +76,16 @@ class Baselining:
         self.in_force: StoredBaseline | None = None
         self.waiting_for = ""
 
-    def look(self, now_ns: int) -> None:
-        """Whether another baseline was set, or configured, or the first one can be made."""
+    def look(self, now_ns: int) -> bool:
+        """Whether another baseline was set, or configured, or the first one can be made: which is taken, or refused."""
         self._follow_configuration(now_ns)
         if self._label_in_force() in {"", _label(self.in_force), self._refused}:
-            return
+            return False
         active = self._registered.active(self._endpoint)
         if active is None:
-            return
+            return False
         self._refused = "" if self._take_tried(active) else _label(active)
+        return True
 
     @property
     def needed(self) -> int | None:

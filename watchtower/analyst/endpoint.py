@@ -131,9 +131,10 @@ class EndpointAnalysis:
         parts.watch.judge()
 
     def idle(self, now_ns: int) -> bool:
-        """Whether time alone has closed something."""
+        """Whether time alone has closed something, or somebody has set another baseline."""
+        is_set = self.parts.baselining.look(now_ns)
         given_up = self.parts.comparison.idle(now_ns)
-        return self.parts.watch.idle(now_ns) + given_up > 0
+        return self.parts.watch.idle(now_ns) + given_up > 0 or is_set
 
     def before_commit(self, now_ns: int) -> Mapping[str, bytes | None]:
         parts = self.parts
