@@ -271,6 +271,27 @@ def test_a_column_that_only_earlier_rows_have_is_not_in_a_baseline_of_late(
     assert columns_in_force(tmp_path) == {"in.age", "out.score"}
 
 
+@pytest.mark.parametrize(
+    ("cells", "kind", "types"),
+    [
+        ([0.5, "n/a", 7], "number", {"number": 10, "str": 5, "null": 5}),
+        (['["a"]', [], '["b"]'], "category", {"category": 10, "list": 5, "null": 5}),
+        (["7", "x", "0.5"], "category", {"category": 15, "null": 5}),
+    ],
+)
+def test_cells_of_several_types_are_in_a_baseline_of_late_as_they_were_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], cells: list[object], kind: str, types: dict[str, int]
+) -> None:
+    kept_rows(tmp_path, more={"in.age": [*cells, None] * 5})
+    seen(tmp_path, in_age=kind, out_score="number")
+    run(tmp_path, "build", "--last", "1h")
+    with State(tmp_path, Access.READ) as state:
+        active = state.baselines.active("churn")
+
+    assert active is not None
+    assert Baseline.from_bytes(active.profile).profiles.columns["in.age"].types == types
+
+
 def test_a_shadows_rows_are_no_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept_rows(tmp_path, "shadow")
 

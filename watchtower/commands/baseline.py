@@ -1,23 +1,24 @@
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
-import pyarrow as pa  # type: ignore[import-untyped]
 
-from watchtower.analyst.documents import SCHEMA, STATUS, SchemaView, key
+from watchtower.analyst.documents import SCHEMA, STATUS, SchemaColumnView, SchemaView, key
 from watchtower.analyst.measuring import HEADER
-from watchtower.baselines import BaselineError, load_table
+from watchtower.baselines import BaselineError, TableSource, load_table
 from watchtower.clock import SECOND
 from watchtower.commands import found
 from watchtower.commands.layout import moment, printable, share, table
 from watchtower.commands.quantities import duration, instant
 from watchtower.config.model import Config, EndpointConfig
-from watchtower.drift.baseline import Baseline, build
+from watchtower.drift.baseline import Baseline, Batch, build
 from watchtower.drift.settings import BaselineSettings, DriftSettings
+from watchtower.drift.values import Column, Encoded
 from watchtower.errors import ConfigError
 from watchtower.store.baselines import StoredBaseline
 from watchtower.store.database import Access
@@ -127,7 +128,7 @@ def _build(args: argparse.Namespace, config: Config | None) -> int:
     source = args.source or _past(args)
     try:
         made = build(
-            load_table(args.source or _rows_of_late(args, endpoint, now_ns, store), outputs),
+            load_table(args.source, outputs) if args.source else _rows_of_late(args, endpoint, now_ns, store),
             name=args.name or baseline_settings.name,
             source=source,
             made_at_ns=now_ns,
@@ -166,13 +167,47 @@ def _past(args: argparse.Namespace) -> str:
     return f"the rows of {format_duration(args.last)} until {until:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _rows_of_late(args: argparse.Namespace, endpoint: str | None, now_ns: int, store: StoreSettings) -> pa.Table:
+@dataclass(frozen=True, slots=True)
+class _AsSent:
+    """Rows of the store as the analyst had them: where cells are of several types, the store keeps them all as texts."""
+
+    table: TableSource
+    kinds: Mapping[str, Kind]
+
+    def __iter__(self) -> Iterator[Batch]:
+        for names, columns in self.table:
+            yield names, [_as_sent(column, self.kinds.get(name)) for name, column in zip(names, columns, strict=True)]
+
+
+def _as_sent(column: Column, kind: Kind | None) -> Column:
+    if not isinstance(column, Encoded):
+        return column
+    cells = [_cell(word, kind) for word in column.words]
+    if all(type(cell) is str for cell in cells):
+        return column
+    return [cells[code] if code >= 0 else None for code in column.codes.tolist()]
+
+
+def _cell(word: str, kind: Kind | None) -> object:
+    """Lists of numbers are vectors, an empty one too. Digits are a number only in a column of numbers."""
+    if not word.startswith("[") and kind not in {Kind.NUMBER, Kind.INTEGER}:
+        return word
+    try:
+        cell = msgspec.json.decode(word, type=list[int | float] | int | float | bool)
+    except msgspec.DecodeError:
+        return word
+    return cell
+
+
+def _rows_of_late(args: argparse.Namespace, endpoint: str | None, now_ns: int, store: StoreSettings) -> _AsSent:
     """The primary's rows as the store has them; of more than a million, every so manyth by its id.
 
     Without headers, which are kept and not watched, and without columns that only earlier rows of the same files have.
     """
     with found.opened(args.data_dir) as state:
-        view = quoted(f"rows_{endpoint or _only_endpoint(state)}")
+        endpoint = endpoint or _only_endpoint(state)
+        kinds = {one.name: Kind(one.kind) for one in _seen(state, endpoint)}
+    view = quoted(f"rows_{endpoint}")
     until_ns = now_ns if args.until is None else round(args.until * SECOND)
     since = max(until_ns - round(args.last * SECOND), 0) // 1000
     ours = f"FROM {view} WHERE role = 'primary' AND started >= make_timestamptz({since:d})"
@@ -188,7 +223,7 @@ def _rows_of_late(args: argparse.Namespace, endpoint: str | None, now_ns: int, s
     except QueryError as error:
         raise ConfigError([f"{_past(args)} cannot be read: {error}"]) from error
     present = [name for name in rows.column_names if rows[name].null_count < rows.num_rows]
-    return rows.select([name for name in present if not name.startswith(_HEADERS)])
+    return _AsSent(load_table(rows.select([name for name in present if not name.startswith(_HEADERS)])), kinds)
 
 
 def _set(args: argparse.Namespace, config: Config | None) -> int:
@@ -243,13 +278,17 @@ def _only_endpoint(state: State) -> str:
 
 def _refuse_others(state: State, endpoint: str, baseline: Baseline, ignore: Sequence[str] = ()) -> None:
     """A baseline of other columns than the traffic's would only raise alarms."""
-    document = state.document(key(SCHEMA, endpoint))
-    columns = msgspec.json.decode(document, type=SchemaView).columns if document is not None else []
-    watched = [one for one in columns if one.name not in ignore and not one.name.startswith(_HEADERS)]
+    watched = [one for one in _seen(state, endpoint) if one.name not in ignore and not one.name.startswith(_HEADERS)]
     live = {one.name: Kind(one.kind) for one in watched}
     if live and (differences := baseline.without(ignore).differences(live)):
         told = [f"{endpoint}: {difference}" for difference in differences]
         raise ConfigError([*told, f"{endpoint}: refused; --anyway takes it"])
+
+
+def _seen(state: State, endpoint: str) -> Sequence[SchemaColumnView]:
+    """The traffic's columns."""
+    document = state.document(key(SCHEMA, endpoint))
+    return msgspec.json.decode(document, type=SchemaView).columns if document is not None else []
 
 
 def _decoded(stored: StoredBaseline) -> Baseline:
