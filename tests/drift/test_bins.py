@@ -42,6 +42,24 @@ def test_a_value_that_is_the_least_one_and_frequent_has_the_open_end() -> None:
     assert counted(of_numbers(*[0.0] * 60, *range(1, 41)), 0, 0.5)["up to 0"] == 1
 
 
+@pytest.mark.parametrize("is_single", [False, True])
+def test_single_precision_on_one_of_the_ways_changes_no_count(is_single: bool) -> None:
+    numbers = np.repeat(np.arange(-9, 30) / 10, np.arange(1, 40))
+    single = numbers.astype(np.float32).astype(float)
+    reference, window = (single, numbers) if is_single else (numbers, single)
+    bins = of_numbers(*reference)
+    both = [Values.of(Kind.NUMBER, each) for each in (reference, window)]
+
+    assert bins.counts(both[1]).tolist() == bins.counts(both[0]).tolist()
+    assert bins.outside(both[1]) == (0, 0)
+
+
+def test_two_values_that_single_precision_cannot_tell_apart_have_a_bin_each() -> None:
+    near = 0.1 + 1e-12
+
+    assert list(counted(of_numbers(0.1, 0.1, near, near), 0.1, near, near).values()) == [1, 2]
+
+
 def test_few_different_values_have_a_bin_each() -> None:
     assert counted(of_numbers(1, 1, 2, 3, 3, 3), 1, 2, 2, 3) == {"below 2": 1, "2 to 3": 2, "from 3": 1}
 

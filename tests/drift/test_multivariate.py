@@ -194,6 +194,13 @@ def test_the_mean_of_a_pair_is_spearmans_correlation() -> None:
     assert found.mean() == pytest.approx(expected, abs=1e-4)
 
 
+def test_ranks_are_the_same_behind_single_precision() -> None:
+    rows = people(500, 0.6, 4).round(1)
+    pairs = Pairs.of(NAMES[:2], rows)
+
+    assert np.array_equal(pairs(rows), pairs(rows.astype(np.float32).astype(float)))
+
+
 def test_a_missing_cell_is_neutral_in_a_pair() -> None:
     pairs = Pairs.of(NAMES[:2], people(500, 0.6, 4))
 

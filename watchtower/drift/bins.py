@@ -6,6 +6,9 @@ a default) gets a bin of its own: the interval from it to the next float. The fi
 every finite number has a bin. Cuts that would leave a bin empty in the reference are taken back; only
 a constant has two empty ones, below and above itself.
 
+Fractions may have gone through single precision on one way only, in a file or a tensor, and are then a little larger or
+smaller: a cut, and the range, leave room for that, a cut where the reference has nothing in it.
+
 Words are the reference's most frequent; its rarer ones are counted together as `other`, and what the reference never
 held as `new`. Texts and vectors have no bins of their own: their parts (length, words, …, norm) are numbers that do.
 
@@ -22,7 +25,7 @@ one grows: it would leave any fixed range at once. When its age matters, let the
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -38,6 +41,8 @@ BINS: Final = 10  # as PSI's users know it; river, NannyML and whylogs cut there
 MAX_WORDS: Final = 200
 MAX_KNOWN: Final = 10_000  # of further words that are told from new ones; a longer list is no category
 PRESENT, OTHER, NEW, ODD, MISSING = "present", "other", "new", "odd", "missing"
+
+_LARGEST_SINGLE: Final = float(np.finfo(np.float32).max)
 
 Counts = NDArray[np.int64]
 
@@ -61,7 +66,7 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if not len(ordered):
             return cls(kind=kind)
         points = tuple(_points(ordered, bins).tolist())
-        cuts = _cuts(ordered, points, bins)
+        cuts = _cuts(kind, ordered, points, bins)
         return cls(kind=kind, cuts=cuts, points=points, low=float(ordered[0]), high=float(ordered[-1]))
 
     @classmethod
@@ -134,8 +139,9 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def outside(self, values: Values) -> tuple[int, int]:
         """How many numbers are below the reference's least, and above its greatest."""
         numbers = values.numbers
-        below = int(np.searchsorted(numbers, self.low, side="left"))
-        return below, len(numbers) - int(np.searchsorted(numbers, self.high, side="right"))
+        low, high = self._range
+        below = int(np.searchsorted(numbers, low, side="left"))
+        return below, len(numbers) - int(np.searchsorted(numbers, high, side="right"))
 
     def without_bin(self, words: Mapping[str, int]) -> dict[str, int]:
         """The words that are counted as `other` or `new`."""
@@ -148,6 +154,21 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def is_numeric(self) -> bool:
         return self.kind in {Kind.NUMBER, Kind.INTEGER}
+
+    @cached_property
+    def _range(self) -> tuple[float, float]:
+        if self.kind is not Kind.NUMBER:
+            return self.low, self.high
+        return _before_in_single(self.low), _behind_in_single(self.high)
+
+    @cached_property
+    def _starts(self) -> dict[float, float]:
+        """Of a point's bin: cut → point."""
+        return {cut: point for point in self.points for cut in (point, _before_in_single(point))}
+
+    @cached_property
+    def _ends(self) -> dict[float, float]:
+        return {cut: point for point in self.points for cut in (_behind(point), _behind_in_single(point))}
 
     @cached_property
     def _slots(self) -> dict[str, int]:
@@ -180,32 +201,57 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return ("any",)
         inner = [self._interval(*pair) for pair in zip(self.cuts, self.cuts[1:], strict=False)]
         first, last = self._shown(self.cuts[0]), self._shown(self.cuts[-1])
-        is_point = _before(self.cuts[0]) in self.points
-        return (f"{'up to' if is_point else 'below'} {first}", *inner, f"from {last}")
+        return (f"{'up to' if self.cuts[0] in self._ends else 'below'} {first}", *inner, f"from {last}")
 
     def _interval(self, start: float, end: float) -> str:
-        return f"{start:.6g}" if _before(end) == start else f"{self._shown(start)} to {self._shown(end)}"
+        point = self._ends.get(end)
+        if point is not None and self._starts.get(start) == point:
+            return f"{point:.6g}"
+        return f"{self._shown(start)} to {self._shown(end)}"
 
     def _shown(self, cut: float) -> str:
-        """A cut behind a point is named after the point, from which no print could tell it."""
-        return f"{_before(cut) if _before(cut) in self.points else cut:.6g}"
+        """A cut beside a point is named after the point, from which no print could tell it."""
+        return f"{self._ends.get(cut, self._starts.get(cut, cut)):.6g}"
 
 
-def _before(number: float) -> float:
-    with np.errstate(over="ignore"):
-        return float(np.nextafter(number, -np.inf))
-
-
-def _cuts(ordered: NDArray[np.float64], points: tuple[float, ...], bins: int) -> tuple[float, ...]:
-    number = len(ordered)
+def _behind(number: float) -> float:
     with np.errstate(over="ignore"):  # behind the largest float is infinity
-        behind = np.nextafter(points, np.inf)
+        return float(np.nextafter(number, np.inf))
+
+
+def _before_in_single(number: float) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.nextafter(np.float32(number), np.float32(-np.inf)))
+
+
+def _behind_in_single(number: float) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.nextafter(np.float32(number), np.float32(np.inf)))
+
+
+def _edges(kind: Kind, number: float, ordered: NDArray[np.float64]) -> tuple[float, float]:
+    """Where a bin begins that holds the number, and where one ends that holds none behind it."""
+    start, end = number, _behind(number)
+    if kind is not Kind.NUMBER or number.is_integer() or abs(number) >= _LARGEST_SINGLE:
+        return start, end
+    wide = _before_in_single(number), _behind_in_single(number)
+    at, behind = np.searchsorted(ordered, (number, end), side="left")
+    first, last = np.searchsorted(ordered, wide, side="left")
+    return wide[0] if first == at else start, wide[1] if last == behind else end
+
+
+def _cuts(kind: Kind, ordered: NDArray[np.float64], points: tuple[float, ...], bins: int) -> tuple[float, ...]:
+    number = len(ordered)
+    around = [_edges(kind, point, ordered) for point in points]
     if ordered[0] == ordered[-1]:  # whatever else a constant becomes must show
-        return points[0], float(behind[0])
+        return around[0]
     rest = ordered[~np.isin(ordered, points)]
     pieces = max(round(bins * len(rest) / number), 1)
     inner = rest[(np.arange(1, pieces) * len(rest)) // pieces] if len(rest) else rest
-    return _without_empty_bins(np.unique(np.concatenate((points, behind, inner))), points, ordered)
+    starts = [start for start, _ in around]
+    further = [_edges(kind, cut, ordered)[0] for cut in inner.tolist()]
+    cuts = np.unique([*starts, *(end for _, end in around), *further])
+    return _without_empty_bins(cuts, starts, ordered)
 
 
 def _points(ordered: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
@@ -214,7 +260,7 @@ def _points(ordered: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
 
 
 def _without_empty_bins(
-    cuts: NDArray[np.float64], points: tuple[float, ...], ordered: NDArray[np.float64]
+    cuts: NDArray[np.float64], starts: Sequence[float], ordered: NDArray[np.float64]
 ) -> tuple[float, ...]:
     """None at either end of the reference, and one of two that it has nothing between.
 
@@ -224,7 +270,7 @@ def _without_empty_bins(
     positions = np.searchsorted(ordered, cuts, side="left")
     kept = (positions > 0) & (positions < len(ordered))
     is_empty = positions[:-1] == positions[1:]
-    is_before_point = np.isin(cuts[1:], points)
+    is_before_point = np.isin(cuts[1:], starts)
     kept[:-1] &= ~(is_empty & is_before_point)
     kept[1:] &= ~(is_empty & ~is_before_point)
     return tuple(cuts[kept].tolist())

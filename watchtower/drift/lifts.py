@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from watchtower.drift.evidence import Floats, Indices
 
@@ -33,7 +34,7 @@ class Pairs:
     """
 
     labels: tuple[str, ...]
-    ordered: Floats  # the reference's values of each column, in ascending order
+    ordered: NDArray[np.float32]  # the reference's values of each column, in ascending order
     lefts: Indices
     rights: Indices
 
@@ -43,14 +44,15 @@ class Pairs:
         names = names[:MOST_COLUMNS]
         lefts, rights = np.triu_indices(len(names), 1)
         labels = tuple(f"{names[left]} with {names[right]}" for left, right in zip(lefts, rights, strict=True))
-        return cls(labels, np.sort(sample[:, : len(names)], axis=0), lefts, rights)
+        return cls(labels, np.sort(_single(sample[:, : len(names)]), axis=0), lefts, rights)
 
     def __call__(self, rows: Floats) -> Floats:
-        ranks = np.column_stack([self._ranks(column, rows[:, column]) for column in range(self.ordered.shape[1])])
+        single = _single(rows)
+        ranks = np.column_stack([self._ranks(column, single[:, column]) for column in range(self.ordered.shape[1])])
         products: Floats = ranks[:, self.lefts] * ranks[:, self.rights]
         return products
 
-    def _ranks(self, column: int, values: Floats) -> Floats:
+    def _ranks(self, column: int, values: NDArray[np.float32]) -> Floats:
         """Among the reference's numbers, in units in which they have mean zero and variance one."""
         numbers = self.ordered[:, column]
         numbers = numbers[~np.isnan(numbers)]
@@ -59,6 +61,12 @@ class Pairs:
         below, up_to = np.searchsorted(numbers, values, "left"), np.searchsorted(numbers, values, "right")
         ranks = np.sqrt(12.0) * ((below + up_to) / (2 * len(numbers)) - 0.5)
         return np.where(np.isnan(values), 0.0, ranks)
+
+
+def _single(rows: Floats) -> NDArray[np.float32]:
+    """A number that came through single precision on one way only is no other number."""
+    with np.errstate(over="ignore"):
+        return rows.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
