@@ -22,11 +22,14 @@ class World:
         self.draw = np.random.default_rng(97)
         self.numbers = 0
 
-    def rows(self, count: int, *, middle: float = 0.5, is_other_concept: bool = False) -> Iterator[Exchange]:
+    def rows(
+        self, count: int, *, middle: float = 0.5, is_other_concept: bool = False, named_up_to: float = 1.0
+    ) -> Iterator[Exchange]:
         scores = np.clip(self.draw.beta(2 * middle, 2 * (1 - middle), count), 0.001, 0.999)
         shares = 0.5 + 0.3 * (scores - 0.5) if is_other_concept else scores
         truth = (self.draw.random(count) < shares).astype(int)
-        self.stage.label({self.numbers + n: int(one) for n, one in enumerate(truth)})
+        labels = [int(one) if score <= named_up_to else "NA" for one, score in zip(truth, scores, strict=True)]
+        self.stage.label({self.numbers + n: label for n, label in enumerate(labels)})
         for score in scores.tolist():
             yield answered(self.numbers, score)
             self.numbers += 1
@@ -84,6 +87,13 @@ def test_a_change_of_what_is_true_is_a_disagreement(world: World) -> None:
 
     assert {"accuracy", "roc_auc"} <= set(shown["disagrees"])
     assert shown["blocks"][-1]["estimated"]["accuracy"] - shown["blocks"][-1]["realised"]["accuracy"] > 0.08
+
+
+def test_labels_that_name_no_class_are_no_disagreement(world: World) -> None:
+    world.measure(FIRST)
+    shown = series(world.measure(3 * BLOCK_ROWS, named_up_to=0.7))
+
+    assert (len(shown["blocks"]), shown["disagrees"]) == (3, [])
 
 
 def test_a_disagreement_ends_when_the_world_is_as_it_was(world: World) -> None:

@@ -21,8 +21,10 @@ from watchtower.clock import SECOND
 from watchtower.performance.agreement import Agreement, disagrees
 from watchtower.performance.calibrator import Calibration, fit
 from watchtower.performance.cbpe import Cbpe, Estimated
+from watchtower.performance.classes import class_name
 from watchtower.performance.classification import Classification
 from watchtower.performance.estimate import Estimate
+from watchtower.performance.score_grid import probable
 from watchtower.performance.settings import PerformanceSettings
 
 METRICS: Final = ("accuracy", "precision", "recall", "f1", "roc_auc")
@@ -114,6 +116,15 @@ class Estimating:
         return self.recent.since_ns is None
 
     def labelled(self, rows: Labelled, now_ns: int) -> None:
+        """Only rows that both sides can speak of: were the others in one of them, that alone would look like a change."""
+        scores = self._reading.of_positive(rows.answers, self.positive)
+        if scores is None:
+            return
+        are_named = [
+            class_name(label) is not None and class_name(said) is not None
+            for label, said in zip(rows.labels, rows.answers.predicted, strict=True)
+        ]
+        rows = rows.where(probable(scores)[0] & np.array(are_named, np.bool_))
         if (missing := CALIBRATION_ROWS - self._first.count) > 0:
             first = rows.first(missing)
             self._first.update(first.labels, *first.answers)
