@@ -7,13 +7,14 @@ import msgspec
 import pytest
 from analyst_stage import ENDPOINT
 from label_stage import KEPT, LabelStage, answered, counts, series, settle, shadowed, values
-from recording import primary
+from recording import failed, primary
 
 from watchtower.analyst.documents import PERFORMANCE, key
 from watchtower.analyst.labelling import STATE
 from watchtower.analyst.measuring import DECIDED_BY
 from watchtower.clock import SECOND
 from watchtower.metrics import catalogue
+from watchtower.record import Outcome
 from watchtower.store.database import NAME
 from watchtower.store.inbox import InboxLabel
 from watchtower.store.state import State
@@ -290,6 +291,15 @@ def test_coverage_says_how_long_labels_take(tmp_path: Path) -> None:
     assert (shown["coverage"], shown["lag_seconds"]) == (0.25, {"p50": 45, "p90": 45})
     assert stage.totals().value(catalogue.LABEL_COVERAGE, endpoint="churn") == 0.25
     assert stage.totals().value(catalogue.LABELS, endpoint="churn", result="joined") == 1
+
+
+def test_labels_of_requests_that_failed_cover_no_answer(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, ALONE)
+    stage.label(dict.fromkeys(range(4, 8), 1))
+    errors = [failed(answered(number, 0.9), Outcome.ERROR_STATUS, 500) for number in range(4, 8)]
+    shown = stage.measure([*(answered(number, 0.9) for number in range(4)), *errors])
+
+    assert (shown["joined"], shown["coverage"], shown["lag_seconds"]) == (4, 0, {"p50": None, "p90": None})
 
 
 def test_labels_of_a_recording_are_joined_at_its_end(tmp_path: Path) -> None:

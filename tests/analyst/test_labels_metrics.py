@@ -221,6 +221,7 @@ def test_without_the_configured_column_labels_are_joined_and_not_measured(tmp_pa
     shown = stage.measure([answered(1, 0.9)])
 
     assert (shown["joined"], shown["task"], shown["coverage"]) == (1, None, 1)
+    assert shown["why"] == "no label has met an answer with the column of the predictions"
 
 
 def test_a_shadow_that_answers_one_number_beside_probabilities_ends_no_analyst(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_without_labels_it_says_what_is_waited_for() -> None:
     empty = performance(task=None, why="no label has met its row", joined=0, coverage=None, lag_seconds={})
     lines = list(told(empty, NOON, 5))
 
-    assert lines[0] == "churn: no label yet: no label has met its row"
+    assert lines[0] == "churn: nothing is measured yet: no label has met its row"
     assert lines[2] == "  of the rows of the label period – have one; nobody knows how late labels come"
 
 

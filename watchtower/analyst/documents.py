@@ -254,7 +254,7 @@ class PerformanceSeriesView(msgspec.Struct, frozen=True, kw_only=True):
 
 class PerformanceView(View, frozen=True, kw_only=True):
     labels: int  # that found their row, each counted once
-    joined: int  # of them, those that are in the metrics
+    joined: int  # of them, the first of each row: in the metrics where it has a prediction
     changed: int  # of them, corrections of labels that were: they stand in the table of labels alone
     unknown: int  # whose id had no row when their period ended; of all endpoints, as they belong to none
     waiting: int  # for their row; of all endpoints, too

@@ -57,6 +57,10 @@ class Row(NamedTuple):
     started_ns: int
     cells: Mapping[str, Any]  # by column
 
+    @property
+    def is_answered(self) -> bool:
+        return any(cell is not None for name, cell in self.cells.items() if name.startswith(OUTPUT))
+
 
 class Joined(NamedTuple):
     """A label beside what one model said of its row."""

@@ -222,9 +222,10 @@ class Labelling:
             if (endpoint, _key(label)) in labelled:
                 measuring.changed += 1
             else:
-                counted += joined
+                # Of a request that failed there is nothing to measure, and the coverage has not counted its rows.
+                counted += [one for one, row in zip(joined, rows, strict=True) if row.is_answered]
                 count += 1
-        if counted:
+        if count:
             measuring.count(counted, count, now_ns)
         self._store.tables.add(TableName.LABELS, endpoint, label_columns(kept, now_ns), self._clock.monotonic_ns())
 

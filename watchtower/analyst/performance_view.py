@@ -23,6 +23,7 @@ from watchtower.record import Role
 
 CLASSIFICATION: Final = ("accuracy", "precision", "recall", "f1", "log_loss", "roc_auc", "calibration_error")
 REGRESSION: Final = ("mae", "rmse", "mape", "r2", "bias")
+_NO_PREDICTION: Final = "no label has met an answer with the column of the predictions"
 
 
 def performance_view(
@@ -43,7 +44,7 @@ def performance_view(
         lag_seconds=_lags(coverage),
         task=reading.task.value if reading else None,
         is_decided=measuring.is_decided,
-        why=reading.why if reading else "no label has met its row",
+        why=reading.why if reading else _NO_PREDICTION if measuring.joined else "no label has met its row",
         prediction=reading.columns.prediction if reading else None,
         score=reading.score if reading else None,
         positive=reading.positive if reading else None,

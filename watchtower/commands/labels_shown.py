@@ -34,7 +34,7 @@ def disagreeing(view: PerformanceView) -> list[str]:
 def _headline(view: PerformanceView) -> str:
     if found := disagreeing(view):
         return f"WHAT IS ESTIMATED AND WHAT LABELS SAY DISAGREE for {printable('; '.join(found))}"
-    return f"no label yet: {printable(view.why)}" if view.task is None else "what labels say of the answers"
+    return f"nothing is measured yet: {printable(view.why)}" if view.task is None else "what labels say of the answers"
 
 
 def _series(series: PerformanceSeriesView, now: float) -> Iterator[str]:
