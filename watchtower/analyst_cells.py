@@ -151,6 +151,7 @@ def _totals(endpoint: EndpointAnalysis) -> dict[tuple[Metric, _Label], float]:
         found[catalogue.QUALITY_VIOLATIONS, (name, violation)] = count
     found[catalogue.DRIFT_WINDOWS, (name,)] = parts.watch.windows_judged
     found[catalogue.LABELS, (name, "joined")] = parts.measuring.joined
+    found[catalogue.LABELS, (name, "ambiguous")] = parts.measuring.ambiguous
     return found
 
 

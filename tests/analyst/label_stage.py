@@ -28,13 +28,13 @@ class LabelStage(Stage):
         super().__init__(folder, endpoint, **{"analyst": {"max_lag": "100d"}, **config})
         self.clock.advance(SETTLED)
 
-    def label(self, values: Mapping[Key, Value], at_s: float = 30.0) -> Received:
+    def label(self, values: Mapping[Key, Value], at_s: float = 30.0, endpoint: str = "") -> Received:
         at_ns = ORIGIN_NS + round(at_s * SECOND)
         with State(self.data_dir) as state:
             return state.labels.put(
-                InboxLabel(f"{key:06d}", 0, value, at_ns)
+                InboxLabel(f"{key:06d}", 0, value, at_ns, endpoint=endpoint)
                 if isinstance(key, int)
-                else InboxLabel(f"{key[0]:06d}", key[1], value, at_ns)
+                else InboxLabel(f"{key[0]:06d}", key[1], value, at_ns, endpoint=endpoint)
                 for key, value in values.items()
             )
 

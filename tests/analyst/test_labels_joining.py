@@ -10,11 +10,11 @@ from label_stage import KEPT, LabelStage, answered, counts, series, settle, shad
 from recording import failed, primary
 
 from watchtower.analyst.documents import PERFORMANCE, key
-from watchtower.analyst.labelling import STATE
+from watchtower.analyst.labelling import SHARED_NS, STATE
 from watchtower.analyst.measuring import DECIDED_BY
 from watchtower.clock import SECOND
 from watchtower.metrics import catalogue
-from watchtower.record import Outcome
+from watchtower.record import Exchange, Outcome
 from watchtower.store.database import NAME
 from watchtower.store.inbox import InboxLabel
 from watchtower.store.state import State
@@ -22,6 +22,21 @@ from watchtower.store.state import State
 JOINED_ONE = {"joined": 1, "changed": 0, "unknown": 0, "waiting": 0}
 ALONE: dict[str, Any] = {"shadows": []}
 DAY = 86400
+LATER = SHARED_NS / SECOND + 1
+
+
+def in_variant(name: str, exchange: Exchange) -> Exchange:
+    return msgspec.structs.replace(exchange, variant=name)
+
+
+def of_two_endpoints(folder: Path) -> LabelStage:
+    names = ("churn", "fraud")
+    return LabelStage(folder, endpoints=[{**ENDPOINT, "name": name, "match": {"path": f"/{name}"}} for name in names])
+
+
+def measured_at_both(stage: LabelStage) -> list[Any]:
+    stage.measure([answered(1, 0.9), msgspec.structs.replace(answered(1, 0.1), endpoint="fraud")])
+    return [stage.documents()[key(PERFORMANCE, name)] for name in ("churn", "fraud")]
 
 
 def test_before_any_label_nothing_is_measured(tmp_path: Path) -> None:
@@ -277,10 +292,75 @@ def test_a_label_finds_its_endpoint_by_itself(tmp_path: Path) -> None:
 
 def test_an_id_that_a_client_uses_again_means_its_last_request(tmp_path: Path) -> None:
     stage = LabelStage(tmp_path)
+    stage.clock.advance(LATER)
     stage.label({1: 1})
-    shown = stage.measure([answered(1, 0.1), answered(1, 0.9, at_s=1)])
+    shown = stage.measure([answered(1, 0.1), in_variant("green", answered(1, 0.9, at_s=LATER))])
+
+    assert counts(shown) == JOINED_ONE
+    assert [(each["who"], each["labelled"]) for each in shown["series"]] == [("green", 1)]
+
+
+def test_a_label_whose_id_several_requests_have_is_told_and_measures_none(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    shown = stage.measure([answered(1, 0.1), in_variant("green", answered(1, 0.9, at_s=1)), answered(2, 0.9)])
+
+    assert (shown["ambiguous"], shown["labels"], shown["coverage"], shown["series"]) == (1, 0, 0, [])
+    assert stage.totals().value(catalogue.LABELS, endpoint="churn", result="ambiguous") == 1
+
+
+def test_what_is_ambiguous_is_counted_over_a_restart(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    stage.measure([answered(1, 0.1), answered(1, 0.9, at_s=1)])
+
+    assert stage.measure()["ambiguous"] == 1
+
+
+def test_a_request_that_failed_and_its_repetition_are_one(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    shown = stage.measure([failed(answered(1, 0.1), Outcome.ERROR_STATUS, 503), answered(1, 0.9, at_s=1)])
 
     assert (counts(shown), values(shown)["accuracy"]) == (JOINED_ONE, 1)
+
+
+def test_a_label_that_names_its_endpoint_is_none_of_anothers(tmp_path: Path) -> None:
+    stage = of_two_endpoints(tmp_path)
+    stage.label({1: 1}, endpoint="churn")
+    stage.label({1: 0}, endpoint="fraud")
+    churn, fraud = measured_at_both(stage)
+
+    assert [(each["joined"], each["ambiguous"]) for each in (churn, fraud)] == [(1, 0), (1, 0)]
+    assert [(each["endpoint"], each["value"]) for each in stage.query("SELECT * FROM labels ORDER BY endpoint")] == [
+        ("churn", "1"),
+        ("fraud", "0"),
+    ]
+
+
+def test_a_label_without_an_endpoint_whose_id_two_have_measures_neither(tmp_path: Path) -> None:
+    stage = of_two_endpoints(tmp_path)
+    stage.label({1: 1})
+
+    assert [(each["joined"], each["ambiguous"]) for each in measured_at_both(stage)] == [(0, 1), (0, 1)]
+
+
+def test_of_one_row_a_label_with_an_endpoint_and_one_without_are_counted_once(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    stage.label({1: 1}, endpoint="churn")
+    shown = stage.measure([answered(1, 0.9)])
+
+    assert (shown["joined"], shown["changed"], series(shown)["labelled"]) == (1, 1, 1)
+
+
+def test_a_label_waits_for_the_endpoint_that_it_names(tmp_path: Path) -> None:
+    stage = of_two_endpoints(tmp_path)
+    stage.label({1: 1}, endpoint="fraud")
+    waiting = stage.measure([answered(1, 0.9)])
+    _, fraud = measured_at_both(stage)
+
+    assert (waiting["joined"], waiting["waiting"], fraud["joined"], fraud["waiting"]) == (0, 1, 1, 0)
 
 
 def test_coverage_says_how_long_labels_take(tmp_path: Path) -> None:

@@ -4,12 +4,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
+from watchtower.analyst.documents import STATUS, key
 from watchtower.cli import main
 from watchtower.clock import SECOND
+from watchtower.commands.labels import read
+from watchtower.performance.labels import USUAL
 from watchtower.store.database import NAME, Access
 from watchtower.store.inbox import InboxLabel
 from watchtower.store.state import State
@@ -73,6 +77,30 @@ def test_parquet_may_name_its_columns_otherwise(
     assert add(data_dir, tmp_path / "outcomes.parquet", *flags) == 0
     assert kept(data_dir) == EXPECTED
     assert json.loads(capsys.readouterr().out) == {"new": 2, "updated": 0, "repeated": 0, "outdated": 0}
+
+
+def test_labels_name_their_endpoint_in_a_column_or_by_a_flag(data_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text("request_id,value,model\nr1,yes,churn\nr2,yes,\n")
+
+    assert add(data_dir, file, "--endpoint", "fraud", "--endpoint-column", "model") == 0
+    assert [(label.request_id, label.endpoint) for label in kept(data_dir)] == [("r1", "churn"), ("r2", "fraud")]
+
+
+def test_an_endpoint_that_the_analyst_does_not_know_is_wrong_usage(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with State(data_dir) as state:
+        state.commit(documents={key(STATUS, "churn"): b"{}"})
+    file = tmp_path / "labels.csv"
+    file.write_text("request_id,value,endpoint\nr1,yes,chrun\n")
+
+    assert (add(data_dir, file), add(data_dir, file, "--endpoint", "fraud")) == (2, 2)
+    assert capsys.readouterr().err.splitlines() == [
+        f"{file}:2: endpoint must be one of churn",
+        f"{file}: 1 of 1 are wrong: none was taken",
+        "--endpoint must be one of churn",
+    ]
 
 
 def test_parquet_times_that_python_does_not_have_are_mistakes_of_their_rows(
@@ -157,6 +185,37 @@ def test_a_folder_in_which_no_analyst_has_been_takes_none(tmp_path: Path, capsys
     assert add(tmp_path, file) == 2
     assert capsys.readouterr().err == f"{tmp_path}: no exchange has been analysed here yet\n"
     assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["labels.csv", "labels.jsonl", "labels.parquet"])
+def test_a_file_is_held_in_pieces_and_a_mistake_in_the_last_refuses_all(
+    data_dir: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / name
+    rows = [{"request_id": f"r{number}", "value": 1 if number else None} for number in range(10_001, -1, -1)]
+    if file.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    elif file.suffix == ".jsonl":
+        file.write_bytes(b"\n".join(msgspec.json.encode(row) for row in rows))
+    else:
+        file.write_text("request_id,value\n" + "".join(f"{row['request_id']},{row['value'] or ''}\n" for row in rows))
+
+    assert [len(piece.labels) for piece in read(file, USUAL, 0, None)] == [10_000, 1]
+    assert (add(data_dir, file), kept(data_dir)) == (2, [])
+    line = 10_003 if file.suffix == ".csv" else 10_002
+    assert capsys.readouterr().err.splitlines()[0] == f"{file}:{line}: value is missing"
+
+
+@pytest.mark.slow
+def test_the_labels_of_one_json_text_are_put_in_pieces_that_others_wait_for(data_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "labels.json"
+    file.write_bytes(msgspec.json.encode([{"request_id": f"r{number}", "value": 1} for number in range(10_001)]))
+    refused(data_dir, "r10000")
+
+    assert add(data_dir, file) == 1
+    with State(data_dir, Access.READ) as state:
+        assert state.labels.size == 10_000
 
 
 def refused(data_dir: Path, request_id: str) -> None:

@@ -49,6 +49,7 @@ def performance(*shown: PerformanceSeriesView, **changed: Any) -> PerformanceVie
         labels=342,
         joined=340,
         changed=2,
+        ambiguous=0,
         unknown=7,
         waiting=11,
         coverage=0.2833,

@@ -122,6 +122,15 @@ async def test_a_label_without_a_row_and_a_time_is_of_the_first_row_and_of_now(t
     assert before <= label.at_ns <= time.time_ns()
 
 
+async def test_a_label_may_name_an_endpoint_that_is_configured(tmp_path: Path) -> None:
+    async with serving(analysed(tmp_path)) as client:
+        taken, _ = await sent(client, {"request_id": "r1", "value": 1, "endpoint": "churn"})
+        status, answer = await sent(client, {"request_id": "r2", "value": 1, "endpoint": "chrun"})
+
+    assert (taken, status, answer["mistakes"][0]["reason"]) == (200, 400, "bad_endpoint")
+    assert [(label.request_id, label.endpoint) for label in inbox(tmp_path)] == [("r1", "churn")]
+
+
 async def test_labels_that_are_sent_again_change_nothing(tmp_path: Path) -> None:
     labels = [{"request_id": f"r{n}", "value": n, "time": 5} for n in range(3)]
     async with serving(analysed(tmp_path)) as client:

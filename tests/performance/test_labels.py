@@ -76,7 +76,7 @@ def test_what_is_no_label_is_refused_by_reason(body: bytes, fault: LabelFault) -
 def test_a_bad_label_leaves_the_others_unharmed() -> None:
     lines = [b'{"request_id": "a", "value": 1}', b"", b"no", b'{"request_id": "b", "value": 2}']
 
-    parsed = parse_lines(lines, NOW)
+    parsed = parse_lines(enumerate(lines, 1), NOW)
     assert [label.request_id for label in parsed.labels] == [b"a", b"b"]
     assert told(parsed) == [(3, "not_json")]
 
@@ -111,17 +111,31 @@ def test_columns_may_be_called_anything() -> None:
     columns = LabelColumns(request_id="id", value="churned")
     label = b'{"id": "a", "churned": "yes"}'
 
-    assert parse_lines([label], NOW, columns) == parse_json(label, NOW, columns)
+    assert parse_lines([(1, label)], NOW, columns) == parse_json(label, NOW, columns)
     assert parse_json(label, NOW, columns).labels == [Label(b"a", 0, "yes", NOW)]
     assert parse_rows(enumerate([{"id": "a", "churned": "yes"}], 1), NOW, columns).labels == [
         Label(b"a", 0, "yes", NOW)
     ]
 
 
+def test_a_label_may_name_its_endpoint() -> None:
+    body = b'[{"request_id": "a", "value": 1, "endpoint": "churn"}, {"request_id": "a", "value": 1, "endpoint": null}]'
+
+    assert [label.endpoint for label in parse_json(body, NOW, endpoints=["churn"]).labels] == ["churn", ""]
+
+
+@pytest.mark.parametrize("endpoint", ["chrun", 7, ["churn"]])
+def test_an_endpoint_that_nobody_has_is_told_with_those_that_there_are(endpoint: object) -> None:
+    body = msgspec.json.encode({"request_id": "a", "value": 1, "endpoint": endpoint})
+    [error] = parse_json(body, NOW, endpoints=["churn", "fraud"]).errors
+
+    assert (error.fault, error.message) == ("bad_endpoint", "endpoint must be one of churn, fraud")
+
+
 def test_the_message_names_the_key_and_what_would_be_right() -> None:
     parsed = parse_json(b'{"request_id": "a", "value": 1, "lable": 2}', NOW)
 
-    assert parsed.errors[0].message == "unknown: 'lable'; known are request_id, row, time, value"
+    assert parsed.errors[0].message == "unknown: 'lable'; known are endpoint, request_id, row, time, value"
 
 
 anything = st.recursive(

@@ -71,6 +71,14 @@ def test_each_row_of_a_request_has_its_own(inbox: LabelInbox) -> None:
     assert values(inbox.after(0, 10)) == [("a", "x"), ("a", "y"), ("b", "z")]
 
 
+def test_each_endpoint_that_is_named_has_its_own(inbox: LabelInbox) -> None:
+    named = label("a", "x")._replace(endpoint="churn")
+    inbox.put([named, named._replace(endpoint="fraud", value="y"), label("a", "z")])
+
+    assert [(each.endpoint, each.value) for each in inbox.after(0, 10)] == [("churn", "x"), ("fraud", "y"), ("", "z")]
+    assert inbox.put([named._replace(value="y", at_ns=11), label("a", "z")]) == Received(updated=1, repeated=1)
+
+
 def test_labels_are_forgotten_when_their_period_has_ended_and_they_were_read(inbox: LabelInbox) -> None:
     inbox.put([label("old", at_ns=1), label("new", at_ns=50), label("unread", at_ns=1)])
     read = inbox.after(0, 2)[-1].number

@@ -9,6 +9,7 @@ from watchtower.journal.offsets import Position
 from watchtower.store import migrations
 from watchtower.store.database import NAME, Access
 from watchtower.store.fault import StoreError, StoreFault
+from watchtower.store.inbox import InboxLabel
 from watchtower.store.settings import StoreSettings
 from watchtower.store.state import State
 from watchtower.store.store import Store
@@ -142,6 +143,25 @@ def test_an_earlier_version_is_brought_up_to_date_with_all_that_it_holds() -> No
         migrations.migrate(connection, (*first, "ALTER TABLE a ADD COLUMN z INTEGER DEFAULT 7"))
 
         assert (connection.execute("SELECT * FROM a").fetchall(), migrations.version(connection)) == ([(1, 7)], 2)
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_labels_from_before_they_named_endpoints_keep_their_numbers(tmp_path: Path, left: int) -> None:
+    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as connection:
+        migrations.migrate(connection, migrations.STEPS[:1])
+        connection.executemany(
+            "INSERT INTO labels_inbox (request_id, row, value, at_ns) VALUES (?, 0, ?, 5)",
+            [(f"r{n}", b"1") for n in range(3)],
+        )
+        connection.execute("DELETE FROM labels_inbox WHERE number > ?", (left,))
+
+    with State(tmp_path) as state:
+        state.labels.put([InboxLabel("new", 0, True, 6)])
+
+        assert [(label.request_id, label.number, label.endpoint) for label in state.labels.after(0, 10)] == [
+            *((f"r{n}", n + 1, "") for n in range(left)),
+            ("new", 4, ""),
+        ]
 
 
 def test_a_step_that_fails_takes_the_steps_before_it_back() -> None:

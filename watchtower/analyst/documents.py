@@ -256,6 +256,7 @@ class PerformanceView(View, frozen=True, kw_only=True):
     labels: int  # that found their row, each counted once
     joined: int  # of them, the first of each row: in the metrics where it has a prediction
     changed: int  # of them, corrections of labels that were: they stand in the table of labels alone
+    ambiguous: int  # that several requests or endpoints may be meant by, and that are in no metric
     unknown: int  # whose id had no row when their period ended; of all endpoints, as they belong to none
     waiting: int  # for their row; of all endpoints, too
     coverage: float | None  # share of the period's rows that have a label

@@ -8,6 +8,10 @@ A label without a row waits, and is looked up again behind the commit of a row t
 that a shadow's answer may still come, settles first. A label for a row that had one before is a correction: it is kept in
 the table and counted, but does not enter the metrics, from which the first one cannot be taken back.
 
+An id that is used again means its last request. Of several requests that had it within ten minutes, as of one caller who
+passes its own id on, and of several endpoints where a label names none, nobody knows which one is meant: such a label is
+counted as ambiguous and measures nothing.
+
 Looking takes a bounded share of the time, a slice at each step: the journal comes first.
 """
 
@@ -39,16 +43,49 @@ MOST_AT_ONCE: Final = 10_000  # labels of one look-up
 SLICE_NS: Final = 50_000_000
 REST: Final = 9  # times a slice's length before the next one: a tenth of the time at most
 _FORGET_EVERY_NS: Final = 600 * SECOND
+SHARED_NS: Final = 600 * SECOND
+
+_LabelKey = tuple[str, str, int]  # the endpoint that is named, request id, and row
+
+
+class Said:
+    """What was answered to the requests of one endpoint that have a label's id: what each said last."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}  # by who answered
+        self._answers_ns: list[int] = []  # of the primary's answers, when the last two began
+
+    def add(self, row: Row) -> None:
+        before = self.rows.get(row.who)
+        if before is None or before.started_ns < row.started_ns:
+            self.rows[row.who] = row
+        if row.role == Role.PRIMARY and row.is_answered:
+            self._answers_ns = sorted((*self._answers_ns, row.started_ns))[-2:]
+
+    @property
+    def newest_ns(self) -> int:
+        return max(row.started_ns for row in self.rows.values())
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """A try that failed, and the next one, are one question."""
+        return len(self._answers_ns) == 2 and self._answers_ns[1] - self._answers_ns[0] <= SHARED_NS
+
+    def of_last(self) -> list[Row]:
+        """Without those who were asked at an earlier use of the id only."""
+        since_ns = self.newest_ns - SHARED_NS
+        return [row for row in self.rows.values() if row.started_ns >= since_ns]
 
 
 class Search:
     """A look-up that may take many steps."""
 
-    def __init__(self, taken: int, labels: Mapping[RowKey, Label], seen_ns: int) -> None:
+    def __init__(self, taken: int, labels: Mapping[_LabelKey, Label], seen_ns: int) -> None:
         self.taken = taken  # the number of the last label, once this is over
         self.labels = labels
+        self.wanted = Wanted(map(_key, labels.values()))
         self.seen_ns = seen_ns
-        self.rows: dict[RowKey, dict[str, dict[str, Row]]] = {}  # by endpoint, and by who answered
+        self.rows: dict[RowKey, dict[str, Said]] = {}  # by endpoint
         self.labelled: set[tuple[str, RowKey]] = set()  # by endpoint: those that had a label before
         self.came: dict[bytes, int] = {}  # ids whose rows were read meanwhile, with when they began
         self.ids = {label.request_id for label in labels.values()}
@@ -67,7 +104,7 @@ class Labelling:
         self._period_ns = max(map(_period_ns, measurings.values()), default=SECOND)
         limit = max((one.settings.max_waiting for one in measurings.values()), default=1)
         self._pending = PendingLabels(period_ns=self._period_ns, limit=limit)
-        self._settling: dict[RowKey, tuple[int, Label]] = {}  # with when they are looked up
+        self._settling: dict[_LabelKey, tuple[int, Label]] = {}  # with when they are looked up
         self._search: Search | None = None
         self._resume_ns = 0
         self._forgot_ns = clock.monotonic_ns()
@@ -131,7 +168,7 @@ class Labelling:
             self._pending.restore(pending)
             for ready_ns, kept in settling:
                 label = msgspec.convert(kept, Label)
-                self._settling[_key(label)] = ready_ns, label
+                self._settling[_label_key(label)] = ready_ns, label
         except (ValueError, TypeError, msgspec.MsgspecError) as error:
             logger.error("labels that waited cannot be gone on with", extra={"error": str(error)})  # noqa: TRY400  as told
 
@@ -140,7 +177,7 @@ class Labelling:
         due = [label for ready_ns, label in self._settling.values() if ready_ns <= seen_ns][:MOST_AT_ONCE]
         if not new and not due:
             return None
-        labels = {_key(label): label for label in (*due, *map(_label, new))}
+        labels = {_label_key(label): label for label in (*due, *map(_label, new))}
         search = Search(new[-1].number if new else self.taken, labels, seen_ns)
         search.steps = self._looked_up(search)
         return search
@@ -162,12 +199,12 @@ class Labelling:
         missing = set(search.labels)
 
         def is_needed(entry: FileEntry) -> bool:
-            # When all primary's rows are found, only what their shadows said can be missing, and it lies nearby.
-            near_ns = search.oldest_ns - self._settle_ns
+            # When all primary's rows are found, only what lies nearby can be missing: what their shadows said, and
+            # other requests of the same id.
+            near_ns = search.oldest_ns - max(self._settle_ns, SHARED_NS)
             return entry.max_ns >= max(since_ns[entry.endpoint], 0 if missing else near_ns)
 
-        wanted = Wanted(search.labels)
-        for found in find(self._store.directory, rows, wanted, self._columns, is_needed):
+        for found in find(self._store.directory, rows, search.wanted, self._columns, is_needed):
             if found is not None:
                 missing -= _take_rows(search, found, since_ns[found.entry.endpoint])
             yield
@@ -188,20 +225,28 @@ class Labelling:
         joined: dict[str, list[tuple[Label, list[Row]]]] = {}
         for key, label in search.labels.items():
             self._settling.pop(key, None)
-            rows = search.rows.get(key)
-            if rows is None:
+            said = {
+                endpoint: one
+                for endpoint, one in search.rows.get(_key(label), {}).items()
+                if label.endpoint in {"", endpoint}
+            }
+            if not said:
                 came_ns = search.came.get(label.request_id)
                 if came_ns is None:
                     self._pending.wait(label, now_ns)
                 else:
                     self._settle(label, came_ns)
                 continue
-            newest_ns = max(row.started_ns for each in rows.values() for row in each.values())
+            newest_ns = max(one.newest_ns for one in said.values())
             if newest_ns + self._settle_ns > search.seen_ns:
                 self._settle(label, newest_ns)
                 continue
-            for endpoint, each in rows.items():
-                joined.setdefault(endpoint, []).append((label, list(each.values())))
+            last = {endpoint: one for endpoint, one in said.items() if one.newest_ns >= newest_ns - SHARED_NS}
+            for endpoint, one in last.items():
+                if len(last) > 1 or one.is_ambiguous:
+                    self.measurings[endpoint].ambiguous += 1
+                else:
+                    joined.setdefault(endpoint, []).append((label, one.of_last()))
         self.taken = search.taken
         for endpoint, labels in joined.items():
             try:
@@ -222,6 +267,7 @@ class Labelling:
             if (endpoint, _key(label)) in labelled:
                 measuring.changed += 1
             else:
+                labelled.add((endpoint, _key(label)))  # another label may have come beside it, that names no endpoint
                 # Of a request that failed there is nothing to measure, and the coverage has not counted its rows.
                 counted += [one for one, row in zip(joined, rows, strict=True) if row.is_answered]
                 count += 1
@@ -230,7 +276,7 @@ class Labelling:
         self._store.tables.add(TableName.LABELS, endpoint, label_columns(kept, now_ns), self._clock.monotonic_ns())
 
     def _settle(self, label: Label, began_ns: int) -> None:
-        key = _key(label)
+        key = _label_key(label)
         before = self._settling.get(key)
         if before is None or label.at_ns >= before[1].at_ns:
             self._settling[key] = began_ns + self._settle_ns, label
@@ -241,24 +287,22 @@ class Labelling:
             self._store.state.labels.forget(self.careful_ns() - self._period_ns, self._store.state.labels_taken)
 
 
-def _take_rows(search: Search, found: Found, since_ns: int) -> set[RowKey]:
-    """Gives those of which the primary's was found."""
-    columns, primaries = found.columns, set()
+def _take_rows(search: Search, found: Found, since_ns: int) -> set[_LabelKey]:
+    """Gives the labels of which the primary's row was found."""
+    columns, endpoint, primaries = found.columns, found.entry.endpoint, set()
     names = [name for name in columns if name.startswith((INPUT, OUTPUT))]
     cells = zip(*(columns[name] for name in names), strict=True) if names else iter([()] * len(columns["row"]))
     for key, who, role, started_us, values in zip(
         found.rows(), columns["variant"], columns["role"], columns["started"], cells, strict=True
     ):
         started_ns = started_us * 1000
-        if started_ns < since_ns or key not in search.labels:
+        if started_ns < since_ns or key not in search.wanted.keys:
             continue
-        said = search.rows.setdefault(key, {}).setdefault(found.entry.endpoint, {})
-        # An id that a client uses again means its last request.
-        if who not in said or said[who].started_ns < started_ns:
-            said[who] = Row(who, role, started_ns, dict(zip(names, values, strict=True)))
+        said = search.rows.setdefault(key, {}).setdefault(endpoint, Said())
+        said.add(Row(who, role, started_ns, dict(zip(names, values, strict=True))))
         search.oldest_ns = min(search.oldest_ns, started_ns)
         if role == Role.PRIMARY:
-            primaries.add(key)
+            primaries |= {("", *key), (endpoint, *key)}
     return primaries
 
 
@@ -270,5 +314,9 @@ def _key(label: Label) -> RowKey:
     return label.request_id.decode("utf-8", "backslashreplace"), label.row
 
 
+def _label_key(label: Label) -> _LabelKey:
+    return label.endpoint, *_key(label)
+
+
 def _label(one: InboxLabel) -> Label:
-    return Label(one.request_id.encode("utf-8", "surrogatepass"), one.row, one.value, one.at_ns)
+    return Label(one.request_id.encode("utf-8", "surrogatepass"), one.row, one.value, one.at_ns, one.endpoint)

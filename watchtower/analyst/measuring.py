@@ -162,6 +162,7 @@ class Measuring:
         self.coverage = PeriodCoverage(round(settings.label_period * SECOND))
         self.joined = 0  # labels, each counted once however many models its row met
         self.changed = 0
+        self.ambiguous = 0  # that several requests may be meant by
         self.since_ns: int | None = None
         self._choice: Choice | None = None
         self._early: list[Joined] = []  # until the task is decided
@@ -269,7 +270,7 @@ class Measuring:
 
     def state(self) -> bytes:
         measured = self._measured.state() if self._measured else None
-        counts = (self.joined, self.changed, self.since_ns)
+        counts = (self.joined, self.changed, self.since_ns, self.ambiguous)
         return msgspec.msgpack.encode(
             (VERSION, self._made_for(), counts, self.coverage.state(), self._choice, self._early, measured)
         )
@@ -279,7 +280,7 @@ class Measuring:
         version, made_for, counts, coverage, choice, early, measured = msgspec.msgpack.decode(state)
         if version != VERSION:
             return
-        self.joined, self.changed, self.since_ns = counts
+        self.joined, self.changed, self.since_ns, self.ambiguous = (*counts, 0)[:4]
         self.coverage.restore(coverage)
         if msgspec.msgpack.encode(made_for) != msgspec.msgpack.encode(self._made_for()):
             return

@@ -38,6 +38,7 @@ def performance_view(
         labels=measuring.joined + measuring.changed,
         joined=measuring.joined,
         changed=measuring.changed,
+        ambiguous=measuring.ambiguous,
         unknown=unknown,
         waiting=waiting,
         coverage=coverage.share.value,

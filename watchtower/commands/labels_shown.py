@@ -12,7 +12,8 @@ _WRONG_BY = ("estimate is wrong", "blocks", "bias", "its interval", "mean error"
 def told(view: PerformanceView, now: float, segments: int) -> Iterator[str]:
     yield f"{view.endpoint}: {_headline(view)}"
     waiting = f"{view.waiting:,} wait for their row, {view.unknown:,} never found one"
-    yield f"  {view.joined:,} labels joined, {view.changed:,} corrected later; of all endpoints, {waiting}"
+    ambiguous = f", {view.ambiguous:,} of an id that several requests have" if view.ambiguous else ""
+    yield f"  {view.joined:,} labels joined, {view.changed:,} corrected later{ambiguous}; of all endpoints, {waiting}"
     yield f"  of the rows of the label period {share(view.coverage)} have one; {_lag(view.lag_seconds)}"
     if view.task is not None:
         decided = "" if view.is_decided else ", not decided yet"

@@ -68,7 +68,8 @@ class AnalysisHandlers:
         if self._analyst().state is AnalystState.OFF:
             raise web.HTTPConflict(text="The analyst is left off (`analyst: false`): nobody would read labels.")
         body = await request.clone(client_max_size=MAX_LABELS_BODY).read()
-        parsed = await asyncio.to_thread(parse_json, body, time.time_ns())
+        names = [endpoint.name for endpoint in self._endpoints()]
+        parsed = await asyncio.to_thread(parse_json, body, time.time_ns(), endpoints=names)
         if refused := _refusal(parsed):
             return problem_answer(refused)
         if len(parsed.labels) > MAX_LABELS:

@@ -59,6 +59,7 @@ class LabelSent(msgspec.Struct, frozen=True, kw_only=True):
     value: bool | int | float | str
     row: int = 0  # within the request, from 0
     time: float | str | None = None  # when it became known: seconds since 1970 or RFC 3339; without it, now
+    endpoint: str | None = None  # needed where requests of several endpoints may have the same id
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

@@ -351,9 +351,9 @@ LABEL_COVERAGE: Final = _latest(
 )
 LABELS: Final = _counter(
     "labels",
-    "Labels by what became of them: joined to their row, or their period ended without one.",
+    "Labels by what became of them: joined to their row, of an id that several requests have, or their period ended without one.",
     _ENDPOINT,
-    _closed("result", "joined", "unknown"),
+    _closed("result", "joined", "ambiguous", "unknown"),
 )
 
 STORE_BYTES: Final = _latest("store_bytes", "Bytes of the store's tables on disk.", unit=Unit.BYTES)

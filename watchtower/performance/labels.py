@@ -1,14 +1,15 @@
 """Labels as people send them: JSON, one or many, or the rows of a table. What is wrong with one leaves the others unharmed.
 
-A label is `{"request_id": "7f3a…", "value": 1, "row": 0, "time": "2026-11-20T12:00:00Z"}`. `row` counts from 0 within the
-request and is 0 when left out; `time` is RFC 3339 (UTC when it names no zone) or seconds since 1970, and now when left out.
-A body is one such object, a list of them, or `{"labels": [...]}`. The same label sent again changes nothing: request id and
-row are its key, and of two with one key the later time counts.
+A label is `{"request_id": "7f3a…", "value": 1, "row": 0, "time": "2026-11-20T12:00:00Z", "endpoint": "churn"}`. `row` counts
+from 0 within the request and is 0 when left out; `time` is RFC 3339 (UTC when it names no zone) or seconds since 1970, and
+now when left out; `endpoint` is where requests of several endpoints may have the same id. A body is one such object, a list
+of them, or `{"labels": [...]}`. The same label sent again changes nothing: endpoint, request id and row are its key, and of
+two with one key the later time counts.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, SupportsIndex
@@ -38,6 +39,7 @@ class LabelFault(Word):
     NO_VALUE = "no_value"
     BAD_VALUE = "bad_value"
     BAD_TIME = "bad_time"
+    BAD_ENDPOINT = "bad_endpoint"
 
 
 class Label(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -47,6 +49,7 @@ class Label(msgspec.Struct, frozen=True, array_like=True, gc=False):
     row: int
     value: Value
     at_ns: int  # when it became known
+    endpoint: str = ""  # where the request was answered; empty where its id alone tells
 
 
 class LabelError(NamedTuple):
@@ -68,6 +71,7 @@ class LabelColumns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     row: str = "row"
     value: str = "value"
     time: str = "time"
+    endpoint: str = "endpoint"
 
 
 USUAL: Final = LabelColumns()
@@ -79,7 +83,10 @@ class _Fault(Exception):  # noqa: N818  it never leaves this file
         self.fault = fault
 
 
-def parse_json(body: bytes, now_ns: int, columns: LabelColumns = USUAL) -> Parsed:
+def parse_json(
+    body: bytes, now_ns: int, columns: LabelColumns = USUAL, endpoints: Collection[str] | None = None
+) -> Parsed:
+    """`endpoints`: those that a label may name; None where nobody knows them."""
     try:
         decoded = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -87,19 +94,29 @@ def parse_json(body: bytes, now_ns: int, columns: LabelColumns = USUAL) -> Parse
         return Parsed([], [LabelError(1, fault, f"this is no JSON: {error}")], Counter([fault]))
     if isinstance(decoded, dict) and decoded.keys() == {"labels"} and isinstance(decoded["labels"], list):
         decoded = decoded["labels"]
-    return _parsed(enumerate(decoded if isinstance(decoded, list) else [decoded], 1), now_ns, columns, True)
+    items = enumerate(decoded if isinstance(decoded, list) else [decoded], 1)
+    return _parsed(items, now_ns, columns, endpoints, True)
 
 
-def parse_lines(lines: Iterable[bytes], now_ns: int, columns: LabelColumns = USUAL) -> Parsed:
-    """JSON Lines; empty ones are passed over."""
-    return _parsed(
-        ((place, _decoded(line)) for place, line in enumerate(lines, 1) if line.strip()), now_ns, columns, True
-    )
+def parse_lines(
+    lines: Iterable[tuple[int, bytes]],
+    now_ns: int,
+    columns: LabelColumns = USUAL,
+    endpoints: Collection[str] | None = None,
+) -> Parsed:
+    """JSON Lines with their numbers; empty ones are passed over."""
+    items = ((number, _decoded(line)) for number, line in lines if line.strip())
+    return _parsed(items, now_ns, columns, endpoints, True)
 
 
-def parse_rows(rows: Iterable[tuple[int, Mapping[str, object]]], now_ns: int, columns: LabelColumns = USUAL) -> Parsed:
+def parse_rows(
+    rows: Iterable[tuple[int, Mapping[str, object]]],
+    now_ns: int,
+    columns: LabelColumns = USUAL,
+    endpoints: Collection[str] | None = None,
+) -> Parsed:
     """Rows of a table with the lines on which they stand, CSV's as texts; they may have other columns too."""
-    return _parsed(rows, now_ns, columns, False)
+    return _parsed(rows, now_ns, columns, endpoints, False)
 
 
 def _decoded(line: bytes) -> object:
@@ -109,11 +126,17 @@ def _decoded(line: bytes) -> object:
         return _Fault(LabelFault.NOT_JSON, f"this is no JSON: {error}")
 
 
-def _parsed(items: Iterable[tuple[int, object]], now_ns: int, columns: LabelColumns, strict: bool) -> Parsed:
+def _parsed(
+    items: Iterable[tuple[int, object]],
+    now_ns: int,
+    columns: LabelColumns,
+    endpoints: Collection[str] | None,
+    strict: bool,
+) -> Parsed:
     found = Parsed([], [], Counter())
     for line, item in items:
         try:
-            found.labels.append(_label(item, now_ns, columns, strict))
+            found.labels.append(_label(item, now_ns, columns, endpoints, strict))
         except _Fault as error:
             found.faults[error.fault] += 1
             if len(found.errors) < MOST_ERRORS:
@@ -121,12 +144,12 @@ def _parsed(items: Iterable[tuple[int, object]], now_ns: int, columns: LabelColu
     return found
 
 
-def _label(item: object, now_ns: int, columns: LabelColumns, strict: bool) -> Label:
+def _label(item: object, now_ns: int, columns: LabelColumns, endpoints: Collection[str] | None, strict: bool) -> Label:
     if isinstance(item, _Fault):
         raise item
     if not isinstance(item, Mapping):
         raise _Fault(LabelFault.NOT_A_LABEL, f"a label is an object with {columns.request_id} and {columns.value}")
-    known = {columns.request_id, columns.row, columns.value, columns.time}
+    known = {*msgspec.structs.astuple(columns)}
     if strict and (unknown := sorted(map(str, item.keys() - known))):
         raise _Fault(LabelFault.UNKNOWN_KEY, f"unknown: {unknown[0][:80]!r}; known are {', '.join(sorted(known))}")
     return Label(
@@ -134,6 +157,7 @@ def _label(item: object, now_ns: int, columns: LabelColumns, strict: bool) -> La
         _row(item.get(columns.row), columns.row),
         _value(item.get(columns.value), columns.value),
         _time(item.get(columns.time), columns.time, now_ns),
+        _endpoint(item.get(columns.endpoint), columns.endpoint, endpoints),
     )
 
 
@@ -202,6 +226,14 @@ def _time(given: object, name: str, now_ns: int) -> int:
     elif isinstance(moment, int | float) and not isinstance(moment, bool) and 0 <= moment <= _LATEST:
         return round(moment * SECOND)
     raise _Fault(LabelFault.BAD_TIME, f"{name} must be like 2026-11-20T12:00:00Z, or seconds since 1970")
+
+
+def _endpoint(given: object, name: str, known: Collection[str] | None) -> str:
+    if given is None or given == "":
+        return ""
+    if isinstance(given, str) and (known is None or given in known):
+        return given
+    raise _Fault(LabelFault.BAD_ENDPOINT, f"{name} must be one of {', '.join(known or ['those that are configured'])}")
 
 
 def _moment(text: str) -> object:

@@ -26,8 +26,8 @@ class PendingLabels:
     def __init__(self, *, period_ns: int, limit: int) -> None:
         self._period_ns = period_ns
         self._limit = limit
-        # By request id and row; with when it came. A plain dict finds its first key behind all that were removed.
-        self._waiting: OrderedDict[bytes, dict[int, tuple[int, Label]]] = OrderedDict()
+        # By request id, and by endpoint and row; with when it came. A plain dict finds its first key behind all that were removed.
+        self._waiting: OrderedDict[bytes, dict[tuple[str, int], tuple[int, Label]]] = OrderedDict()
         self._count = 0
         self.expired = 0
         self.dropped = 0
@@ -39,12 +39,13 @@ class PendingLabels:
         rows = self._waiting.get(label.request_id)
         if rows is None:
             rows = self._waiting[label.request_id] = {}
-        before = rows.get(label.row)
+        place = label.endpoint, label.row
+        before = rows.get(place)
         if before is None:
             self._count += 1
-            rows[label.row] = now_ns, label
+            rows[place] = now_ns, label
         elif label.at_ns >= before[1].at_ns:
-            rows[label.row] = before[0], label
+            rows[place] = before[0], label
         while self._count > self._limit:
             self.dropped += self._leave_first()
 

@@ -22,11 +22,13 @@ class InboxLabel(NamedTuple):
     value: Value
     at_ns: int
     number: int = 0  # given when it is put; larger ones came later
+    endpoint: str = ""  # that the label names; empty where it names none
 
     @classmethod
     def of(cls, label: Label) -> Self:
         """With the request id as the tables have it."""
-        return cls(label.request_id.decode("utf-8", "backslashreplace"), label.row, label.value, label.at_ns)
+        request_id = label.request_id.decode("utf-8", "backslashreplace")
+        return cls(request_id, label.row, label.value, label.at_ns, endpoint=label.endpoint)
 
 
 class Received(NamedTuple):
@@ -47,14 +49,15 @@ class LabelInbox:
         new = updated = repeated = outdated = 0
         with self._database.writing() as connection:
             for label in labels:
-                key, value = (label.request_id, label.row), msgspec.json.encode(label.value)
+                key, value = (label.endpoint, label.request_id, label.row), msgspec.json.encode(label.value)
                 there = connection.execute(
-                    "SELECT value, at_ns FROM labels_inbox WHERE request_id = ? AND row = ?", key
+                    "SELECT value, at_ns FROM labels_inbox WHERE endpoint = ? AND request_id = ? AND row = ?", key
                 ).fetchone()
                 if there is not None and there[0] == value:
                     repeated += 1  # and true for longer, which a value of some time between does not change
                     connection.execute(
-                        "UPDATE labels_inbox SET at_ns = max(at_ns, ?) WHERE request_id = ? AND row = ?",
+                        "UPDATE labels_inbox SET at_ns = max(at_ns, ?)"
+                        " WHERE endpoint = ? AND request_id = ? AND row = ?",
                         (label.at_ns, *key),
                     )
                     continue
@@ -63,7 +66,8 @@ class LabelInbox:
                     continue
                 new, updated = (new + 1, updated) if there is None else (new, updated + 1)
                 connection.execute(
-                    "INSERT OR REPLACE INTO labels_inbox (request_id, row, value, at_ns) VALUES (?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO labels_inbox (endpoint, request_id, row, value, at_ns)"
+                    " VALUES (?, ?, ?, ?, ?)",
                     (*key, value, label.at_ns),
                 )
         return Received(new, updated, repeated, outdated)
@@ -72,7 +76,8 @@ class LabelInbox:
         """Those that came behind a number, in their order."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT request_id, row, value, at_ns, number FROM labels_inbox WHERE number > ? ORDER BY number LIMIT ?",
+                "SELECT request_id, row, value, at_ns, number, endpoint FROM labels_inbox"
+                " WHERE number > ? ORDER BY number LIMIT ?",
                 (number, limit),
             )
             return [InboxLabel(request_id, row, _value.decode(value), *rest) for request_id, row, value, *rest in rows]

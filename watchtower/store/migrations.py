@@ -48,6 +48,23 @@ STEPS: Final = (
     ) STRICT;
     CREATE UNIQUE INDEX one_active_baseline ON baselines (endpoint) WHERE is_active;
     """,
+    """
+    ALTER TABLE labels_inbox RENAME TO labels_without_endpoint;
+    CREATE TABLE labels_inbox (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        endpoint TEXT NOT NULL, -- that the label names, or nothing
+        request_id TEXT NOT NULL,
+        row INTEGER NOT NULL,
+        value BLOB NOT NULL,
+        at_ns INTEGER NOT NULL,
+        UNIQUE (endpoint, request_id, row)
+    ) STRICT;
+    INSERT INTO labels_inbox SELECT number, '', request_id, row, value, at_ns FROM labels_without_endpoint;
+    -- The number of a label that was forgotten is not given again.
+    DELETE FROM sqlite_sequence WHERE name = 'labels_inbox';
+    UPDATE sqlite_sequence SET name = 'labels_inbox' WHERE name = 'labels_without_endpoint';
+    DROP TABLE labels_without_endpoint;
+    """,
 )
 
 
