@@ -224,6 +224,28 @@ def test_without_the_configured_column_labels_are_joined_and_not_measured(tmp_pa
     assert shown["why"] == "no label has met an answer with the column of the predictions"
 
 
+WARMING_UP = primary(0, {"x": 1}, {"detail": "warming up"})
+
+
+def test_one_odd_answer_does_not_choose_the_column_of_the_others(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"protocol": "json"})
+    stage.label(dict.fromkeys(range(10), 1))
+    shown = stage.measure([WARMING_UP, *(primary(number, {"x": 1}, {"score": 0.9}) for number in range(1, 10))])
+
+    assert (shown["prediction"], values(shown)["accuracy"], series(shown)["labelled"]) == ("out.score", 1, 10)
+
+
+def test_a_column_that_was_chosen_by_an_odd_answer_is_given_up(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, {"protocol": "json"})
+    stage.label({0: 1})
+    first = stage.measure([WARMING_UP])
+    for number in range(1, 10):
+        stage.label({number: 1})
+        shown = stage.measure([primary(number, {"x": 1}, {"score": 0.9})])
+
+    assert (first["prediction"], shown["prediction"], values(shown)["accuracy"]) == ("out.detail", "out.score", 1)
+
+
 def test_a_shadow_that_answers_one_number_beside_probabilities_ends_no_analyst(tmp_path: Path) -> None:
     stage = LabelStage(tmp_path)
     exchanges = [answered(number, [0.2, 0.8]) for number in range(5)]

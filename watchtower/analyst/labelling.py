@@ -16,7 +16,7 @@ Looking takes a bounded share of the time, a slice at each step: the journal com
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -255,9 +255,10 @@ class Labelling:
                 logger.exception("labels could not be joined", extra={"endpoint": endpoint, "labels": len(labels)})
 
     def _join(
-        self, endpoint: str, labels: Iterable[tuple[Label, list[Row]]], labelled: set[tuple[str, RowKey]], now_ns: int
+        self, endpoint: str, labels: Sequence[tuple[Label, list[Row]]], labelled: set[tuple[str, RowKey]], now_ns: int
     ) -> None:
         measuring = self.measurings[endpoint]
+        measuring.choose(rows for _, rows in labels)
         kept: list[Joined] = []
         counted: list[Joined] = []
         count = 0

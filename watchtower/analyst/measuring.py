@@ -6,9 +6,9 @@ task it is, they are kept as they came, and what is shown of them is provisional
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -40,6 +40,7 @@ OTHERS: Final = "other values"
 logger = logging.getLogger(__name__)
 
 Key = tuple[str, str | None]  # who, and `column=value` of a segment
+Answer = TypeVar("Answer", Row, Joined)
 
 
 class Measured:
@@ -165,6 +166,7 @@ class Measuring:
         self.ambiguous = 0  # that several requests may be meant by
         self.since_ns: int | None = None
         self._choice: Choice | None = None
+        self._against = 0  # answers that lack its column, less those that have it
         self._early: list[Joined] = []  # until the task is decided
         self._measured: Measured | None = None
         self._provisional: Measured | None = None
@@ -227,11 +229,19 @@ class Measuring:
         wanted = {chosen.prediction, chosen.score, chosen.vector, *self._segments}
         return [name for name in present if name in wanted]
 
+    def choose(self, answers: Iterable[Sequence[Row]]) -> None:
+        """Of which column labels are, by the primary's answers: by most of them, for a first one may say that it warms up."""
+        if self._choice is None:
+            found = Counter(self._choice_of(row) for rows in answers for row in _deciding(rows) if row.is_answered)
+            self._choice = next((choice for choice, _ in found.most_common() if choice is not None), None)
+
+    def _choice_of(self, row: Row) -> Choice | None:
+        said = [name for name, cell in row.cells.items() if name.startswith(OUTPUT) and cell is not None]
+        return choose([*said[:1], *row.cells], self.settings)
+
     def join(self, label: Label, rows: Sequence[Row]) -> list[Joined]:
         """A label and all that was said of its row; for `count`, and to be kept."""
-        if self._choice is None:
-            names = [row.cells for row in rows if row.role == Role.PRIMARY] or [row.cells for row in rows]
-            self._choice = next((found for cells in names if (found := choose(list(cells), self.settings))), None)
+        self.choose([rows])
         chosen = self._measured.reading.columns if self._measured else self._choice
         # A shadow's record has no request: what tells its segment stands with the primary's.
         told = next((row.cells for row in rows if row.role == Role.PRIMARY), {})
@@ -256,6 +266,12 @@ class Measuring:
             return
         self._early += [row for row in rows if row.predicted is not None]  # the others say nothing of the task
         self._provisional = None
+        # A vote (Boyer and Moore): whether answers without the column are more than those with it, by a few.
+        votes = Counter(row.predicted is not None for row in _deciding(rows))
+        self._against = max(self._against + votes[False] - votes[True], 0)
+        if self._against > A_FEW and self.settings.prediction is None:
+            self._choice, self._early, self._against = None, [], 0
+            return
         # Not all that ever joined: under other settings they are counted anew.
         if len({(row.label.request_id, row.label.row) for row in self._early}) >= DECIDED_BY:
             self._measured = Measured(decide(self._choice, self._early, self.settings), self.settings)
@@ -270,7 +286,7 @@ class Measuring:
 
     def state(self) -> bytes:
         measured = self._measured.state() if self._measured else None
-        counts = (self.joined, self.changed, self.since_ns, self.ambiguous)
+        counts = (self.joined, self.changed, self.since_ns, self.ambiguous, self._against)
         return msgspec.msgpack.encode(
             (VERSION, self._made_for(), counts, self.coverage.state(), self._choice, self._early, measured)
         )
@@ -280,7 +296,7 @@ class Measuring:
         version, made_for, counts, coverage, choice, early, measured = msgspec.msgpack.decode(state)
         if version != VERSION:
             return
-        self.joined, self.changed, self.since_ns, self.ambiguous = (*counts, 0)[:4]
+        self.joined, self.changed, self.since_ns, self.ambiguous, self._against = (*counts, 0, 0)[:5]
         self.coverage.restore(coverage)
         if msgspec.msgpack.encode(made_for) != msgspec.msgpack.encode(self._made_for()):
             return
@@ -299,6 +315,11 @@ class Measuring:
 
 # Settings that change nothing of what was summed.
 _FREE: Final = frozenset({"label_period", "max_waiting"})
+
+
+def _deciding(rows: Sequence[Answer]) -> Sequence[Answer]:
+    """A shadow may answer in another way."""
+    return [row for row in rows if row.role == Role.PRIMARY] or rows
 
 
 def _joined(row: Sequence[Any]) -> Joined:
