@@ -161,6 +161,22 @@ async def test_what_is_no_json_is_refused(tmp_path: Path) -> None:
     assert (status, answer["detail"][:15]) == (400, "this is no JSON")
 
 
+async def test_a_body_that_cannot_be_decoded_is_refused_as_the_document_promises(tmp_path: Path) -> None:
+    async with serving(analysed(tmp_path)) as client:
+        status, _, answer = await client.ask("POST", LABELS, b"\xff\xfe plain", **{"Content-Encoding": "gzip"})
+        _, _, document = await client.ask("GET", "/openapi.json")
+    promised = document["components"]["schemas"]["LabelsRefused"]["required"]
+
+    assert (status, [name for name in promised if name not in answer]) == (400, [])
+
+
+async def test_the_document_allows_no_key_that_is_refused(tmp_path: Path) -> None:
+    async with serving(analysed(tmp_path)) as client:
+        _, _, document = await client.ask("GET", "/openapi.json")
+
+    assert document["components"]["schemas"]["LabelSent"]["additionalProperties"] is False
+
+
 async def test_no_label_at_all_is_none_taken(tmp_path: Path) -> None:
     async with serving(analysed(tmp_path)) as client:
         assert await sent(client, []) == (200, {"accepted": 0, "updated": 0, "unchanged": 0, "outdated": 0})

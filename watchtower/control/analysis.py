@@ -137,7 +137,7 @@ def _refusal(parsed: Parsed) -> LabelsRefused | None:
     if not count:
         return None
     if LabelFault.NOT_JSON in parsed.faults:
-        return LabelsRefused(title="Bad Request", status=400, detail=parsed.errors[0].message, mistakes=[])
+        return LabelsRefused(title="Bad Request", status=400, detail=parsed.errors[0].message)
     mistakes = [
         LabelMistake(index=error.line - 1, reason=error.fault, message=error.message) for error in parsed.errors
     ]

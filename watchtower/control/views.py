@@ -40,7 +40,7 @@ class LabelMistake(msgspec.Struct, frozen=True, kw_only=True):
 class LabelsRefused(Problem, frozen=True, kw_only=True):
     """What is wrong with labels, each with its place; none was taken."""
 
-    mistakes: list[LabelMistake]  # the first hundred
+    mistakes: list[LabelMistake] = []  # the first hundred; none where the body as a whole is wrong
 
 
 class LabelsTaken(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ class LabelsTaken(msgspec.Struct, frozen=True, kw_only=True):
     outdated: int  # another value that is older than the one that is there
 
 
-class LabelSent(msgspec.Struct, frozen=True, kw_only=True):
+class LabelSent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was true of one row of one request."""
 
     request_id: str
