@@ -309,6 +309,14 @@ def test_a_label_whose_id_several_requests_have_is_told_and_measures_none(tmp_pa
     assert stage.totals().value(catalogue.LABELS, endpoint="churn", result="ambiguous") == 1
 
 
+def test_of_an_id_that_is_used_all_the_time_no_end_is_waited_for(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label({1: 1})
+    shown = stage.measure([answered(1, 0.1, at_s=58), answered(1, 0.9, at_s=59)])
+
+    assert (shown["ambiguous"], shown["waiting"]) == (1, 0)
+
+
 def test_what_is_ambiguous_is_counted_over_a_restart(tmp_path: Path) -> None:
     stage = LabelStage(tmp_path)
     stage.label({1: 1})

@@ -238,14 +238,15 @@ class Labelling:
                     self._settle(label, came_ns)
                 continue
             newest_ns = max(one.newest_ns for one in said.values())
-            if newest_ns + self._settle_ns > search.seen_ns:
-                self._settle(label, newest_ns)
-                continue
             last = {endpoint: one for endpoint, one in said.items() if one.newest_ns >= newest_ns - SHARED_NS}
-            for endpoint, one in last.items():
-                if len(last) > 1 or one.is_ambiguous:
+            # First, for of an id that every request has the newest row is always young.
+            if len(last) > 1 or any(one.is_ambiguous for one in last.values()):
+                for endpoint in last:
                     self.measurings[endpoint].ambiguous += 1
-                else:
+            elif newest_ns + self._settle_ns > search.seen_ns:
+                self._settle(label, newest_ns)
+            else:
+                for endpoint, one in last.items():
                     joined.setdefault(endpoint, []).append((label, one.of_last()))
         self.taken = search.taken
         for endpoint, labels in joined.items():
