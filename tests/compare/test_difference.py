@@ -125,6 +125,7 @@ KINDS = [
     ([0.1, 0.9], [0.8, 0.2], Measure.PROBABILITIES),
     ([1.5, 2.5], [1.5, 9.5], Measure.NUMBER),
     ([1.0] * 20, [-1.0] * 20, Measure.VECTOR),
+    ([10_000_000 + item for item in range(20)], [10_000_100 - item for item in range(20)], Measure.NUMBER),
     (["a", "b"], ["b", "a"], Measure.RANKING),
     (["cat", "cat", "dog"], ["cat", "dog", "dog"], Measure.STRUCTURE),
     ({"a": 1}, {"a": 2}, Measure.STRUCTURE),

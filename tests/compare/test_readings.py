@@ -22,7 +22,7 @@ def distribution(size: int, seed: int) -> list[float]:
     return [float(value) for value in np.random.default_rng(seed).dirichlet(np.ones(size))]
 
 
-@given(NUMBERS, NUMBERS)
+@given(st.floats(), NUMBERS)
 def test_numbers_agree_where_math_is_close(a: float, b: float) -> None:
     expected = math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-6) or (a != a and b != b)  # noqa: PLR0124
 
@@ -32,6 +32,13 @@ def test_numbers_agree_where_math_is_close(a: float, b: float) -> None:
 @given(NUMBERS, NUMBERS)
 def test_numbers_read_the_same_both_ways(a: float, b: float) -> None:
     assert number(a, b, 0.0, 0.0) == number(b, a, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("one", [10_000_001, 1_834_567_890_123_456_789])
+def test_whole_numbers_that_stand_side_by_side_are_two(one: int) -> None:
+    readings = [number(one, one + 1, 1e-6, 1e-6), number(one, one + 1, 1.0, 0), number(one, one + 1, 0, 1e-4)]
+
+    assert [reading.agrees for reading in readings] == [False, True, True]
 
 
 def test_whole_numbers_that_no_float_holds_are_compared() -> None:

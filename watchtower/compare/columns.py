@@ -159,7 +159,8 @@ class Cells:
             return asked
         if _is_distribution(a) and _is_distribution(b):
             return Measure.PROBABILITIES
-        return Measure.VECTOR if max(len(a), len(b)) >= _EMBEDDING else Measure.NUMBER
+        is_embedding = max(len(a), len(b)) >= _EMBEDDING and not (_is_whole(a) and _is_whole(b))
+        return Measure.VECTOR if is_embedding else Measure.NUMBER
 
     def _score(self, a: Any, b: Any) -> Reading:
         return score(a, b, self._absolute, self._relative, self._threshold)
@@ -203,6 +204,11 @@ def _opened(a: str, b: str) -> tuple[Any, Any]:
 def _has_repeats(items: Sequence[Any]) -> bool:
     """A tag for each word of a text, say: of a ranking, each item has its one place."""
     return len(set(items)) < len(items)
+
+
+def _is_whole(values: Sequence[Any]) -> bool:
+    """Ids, say, or counts: they have no direction, and all lists of large ids the same one."""
+    return all(type(value) is int for value in values)
 
 
 def _shape(value: object) -> str:

@@ -21,6 +21,7 @@ from watchtower.record import Word
 _PART: Final = 4096  # characters whose edits are counted together: the cost grows with the square, and this is 0.2 ms
 _RUN: Final = 256  # characters that are normalised together: the cost grows with the square of one letter's marks
 _FEW: Final = 32  # numbers; below it a loop is faster than numpy's start
+_ROUNDING: Final = 1e-6  # relative, the settings' default: what float32 makes, and no whole number
 
 
 class Measure(Word):
@@ -62,11 +63,14 @@ DIFFERENT: Final = Reading(False, False, 1.0, 0.0)
 
 
 def number(a: Any, b: Any, absolute: float, relative: float) -> Reading:
-    """|a − b|, and that divided by the larger magnitude; agrees as `math.isclose` does. NaN agrees with NaN."""
+    """|a − b|, and that divided by the larger magnitude; agrees as `math.isclose` does. NaN agrees with NaN.
+
+    Whole numbers are not rounded: what tolerates no more than rounding tells the ids 10000001 and 10000002 apart.
+    """
     if a == b:
         return SAME
     try:
-        error = abs(float(a) - float(b))
+        error = float(abs(a - b))  # as whole numbers, where they are: one float may stand for a thousand of them
         scale = max(abs(float(a)), abs(float(b)))
     except OverflowError:  # whole numbers that no float holds
         return Reading(False, False, math.inf, 1.0)
@@ -74,6 +78,8 @@ def number(a: Any, b: Any, absolute: float, relative: float) -> Reading:
         is_same = (a != a and b != b) or a == b  # noqa: PLR0124
         return SAME if is_same else Reading(False, False, math.inf, math.inf)
     share = error / scale if scale < math.inf else math.inf
+    if relative <= _ROUNDING and type(a) is int and type(b) is int:
+        return Reading(error <= absolute, False, error, share)
     return Reading(error <= absolute or share <= relative, False, error, share)
 
 
