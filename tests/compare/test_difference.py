@@ -143,6 +143,18 @@ def test_the_measure_is_decided_from_the_cells(a: object, b: object, measure: Me
     assert (found.measure, found.disagreeing) == (measure, 1)
 
 
+FORECAST = [100.0 + hour for hour in range(24)]
+
+
+@pytest.mark.parametrize(
+    ("factor", "is_asked", "expected"), [(2.0, False, False), (1.01, False, True), (2.0, True, True)]
+)
+def test_only_an_embedding_by_name_may_be_of_another_length(factor: float, is_asked: bool, expected: bool) -> None:
+    settings = CompareSettings(columns={"prediction": "vector"}) if is_asked else PLAIN
+
+    assert compare(answer(FORECAST), answer([factor * value for value in FORECAST]), settings).agrees == expected
+
+
 def test_the_configuration_decides_where_the_cells_do_not_say_it() -> None:
     asked = CompareSettings(columns={"prediction": "label"})
 

@@ -125,6 +125,15 @@ def test_an_embedding_agrees_from_the_least_cosine_on() -> None:
     assert [reading.agrees for reading in readings] == [True, False]
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
+def test_a_vector_with_a_length_may_lack_as_much_of_it_as_of_the_direction(scale: float) -> None:
+    one = [scale, 2 * scale]
+
+    readings = [vector(one, [share * x for x in one], 0.995, 0, 0, has_length=True) for share in (0.91, 0.89)]
+
+    assert [reading.agrees for reading in readings] == [True, False]
+
+
 def test_a_vector_of_nothing_agrees_with_itself_alone() -> None:
     nothing = [0.0, 0.0]
 

@@ -90,6 +90,8 @@ class Cells:
                 return measure, DIFFERENT if self._structure.differences(a, b, at) else SAME
             if at.is_unordered and measure is Measure.RANKING:
                 return measure, ranking(a, b, self._top_k, is_unordered=True)
+            if measure is Measure.VECTOR and asked is None:
+                return measure, vector(a, b, self._cosine, self._absolute, self._relative, has_length=True)
             return measure, self._configured[measure](a, b)
         except OverflowError:  # a whole number that no float holds, in a list
             return measure, SAME if a == b else DIFFERENT

@@ -175,8 +175,20 @@ def _discordant(places: Sequence[int]) -> float:
     return wrong / (count * (count - 1) / 2)
 
 
-def vector(a: Sequence[float], b: Sequence[float], least_cosine: float, absolute: float, relative: float) -> Reading:
-    """1 − cosine similarity, and the largest change of one component; agrees from `least_cosine` on, or within tolerance."""
+def vector(
+    a: Sequence[float],
+    b: Sequence[float],
+    least_cosine: float,
+    absolute: float,
+    relative: float,
+    *,
+    has_length: bool = False,
+) -> Reading:
+    """1 − cosine similarity, and the largest change of one component; agrees from `least_cosine` on, or within tolerance.
+
+    `has_length`: nobody said that only the direction means something. Then the lengths must be as near as the directions:
+    the distance of two directions with the cosine c is √(2 − 2c), and that is what the shorter may lack of the longer.
+    """
     if len(a) != len(b):
         return Reading(False, False, 1.0, math.inf)
     p, q = np.asarray(a, float), np.asarray(b, float)
@@ -185,13 +197,19 @@ def vector(a: Sequence[float], b: Sequence[float], least_cosine: float, absolute
     change = float(np.abs(p - q).max(initial=0.0))
     # Divided by the largest first: squares of 1e200 are infinite, and of 1e-200 are zero.
     largest_p, largest_q = float(np.abs(p).max(initial=0.0)), float(np.abs(q).max(initial=0.0))
+    largest = max(largest_p, largest_q)
+    is_as_long = True
     if not largest_p or not largest_q:
         distance = 0.0 if largest_p == largest_q else 1.0
     else:
         p, q = p / largest_p, q / largest_q
-        distance = 1 - float(p @ q) / math.sqrt(float(p @ p) * float(q @ q))
-    is_close = change <= max(absolute, relative * max(largest_p, largest_q))
-    return Reading(is_close or distance <= 1 - least_cosine, False, min(2.0, max(0.0, distance)), change)
+        squares_p, squares_q = float(p @ p), float(q @ q)
+        distance = 1 - float(p @ q) / math.sqrt(squares_p * squares_q)
+        if has_length:
+            lengths = (largest_p / largest * math.sqrt(squares_p), largest_q / largest * math.sqrt(squares_q))
+            is_as_long = 1 - min(lengths) / max(lengths) <= math.sqrt(2 - 2 * least_cosine)
+    agrees = change <= max(absolute, relative * largest) or (is_as_long and distance <= 1 - least_cosine)
+    return Reading(agrees, False, min(2.0, max(0.0, distance)), change)
 
 
 def components(a: Sequence[Any], b: Sequence[Any], absolute: float, relative: float) -> Reading:
