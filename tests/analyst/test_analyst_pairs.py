@@ -229,6 +229,24 @@ def test_bodies_that_were_cut_never_agree_and_the_reason_is_shown(tmp_path: Path
     ]
 
 
+def test_a_score_that_the_shadow_leaves_out_is_unknown_and_the_reason_is_shown(tmp_path: Path) -> None:
+    budgets = {"disagreement": None, "errors": None, "p50": None, "p95": None, "score": 0.1}
+    stage = Stage(tmp_path, {"compare": {"score": {"column": "prediction"}, "budgets": budgets}})
+    stage.analyse(
+        each
+        for number in range(1000)
+        for each in (
+            primary(number, ASKED, answer(0.5)),
+            shadow(number, answer(0.5) if number % 4 else {"predictions": [None]}),
+        )
+    )
+    (verdict,) = stage.shadow()["verdicts"]
+
+    assert (verdict["decision"], verdict["pairs"]) == ("undecided", 1000)
+    assert verdict["note"] == "25.000% of the pairs have a score on one side alone, or beyond its bounds"
+    assert stage.query("select count(score_difference) as known from pairs") == [{"known": 750}]
+
+
 def test_a_half_answer_that_waited_over_a_restart_agrees_with_none(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     one, other = (msgspec.structs.replace(each, response_note=BodyNote.CUT) for each in pair(1))

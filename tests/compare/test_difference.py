@@ -324,16 +324,32 @@ def test_a_path_that_is_none_is_refused() -> None:
         Comparer(CompareSettings(ignore=("$.",)))
 
 
-def test_the_score_difference_is_of_the_means_within_the_range() -> None:
-    settings = CompareSettings(score=ScoreSettings(column="prediction", low=0, high=1))
+SCORED = CompareSettings(score=ScoreSettings(column="prediction", low=0, high=1))
+SCORES = [
+    (answer(0.5, 0.5), answer(0.0, 0.75), -0.125),
+    (answer(7.0), answer(7.0, body=b"7.00"), 0.0),
+    (answer(1.0), answer(1.0 + 1e-9), 0.0),
+    (answer(7.0), answer(9.0), math.nan),
+    (answer(7.0), answer(0.5), math.nan),
+    (answer(0.5, 0.5), answer(0.5, None), math.nan),
+    (answer(0.5, 0.5), answer(0.5, math.nan), math.nan),
+    (answer(0.5), answer("x"), math.nan),
+    (answer(0.5), answer(10**400), math.nan),
+    (answer("x"), answer("y"), None),
+    (answer(0.5), STRANGE, math.nan),
+    (answer("x"), STRANGE, None),
+    (answer(0.5), replace(answer(0.6), is_whole=False), math.nan),
+    (answer(0.5), replace(STRANGE, outcome=ShadowOutcome.TOO_LARGE), math.nan),
+]
 
-    assert compare(answer(0.5, 7.0, math.nan), answer(0.0, 0.5, 0.5), settings).score == pytest.approx(1 / 3 - 0.75)
 
+@pytest.mark.parametrize(("one", "other", "expected"), SCORES)
+def test_the_score_difference_is_known_where_both_have_it_within_the_bounds(
+    one: Answer, other: Answer, expected: float | None
+) -> None:
+    found = compare(one, other, SCORED).score
 
-def test_a_side_without_a_score_has_no_score_difference() -> None:
-    settings = CompareSettings(score=ScoreSettings(column="prediction"))
-
-    assert compare(answer(0.5), answer("x"), settings).score is None
+    assert repr(found) == repr(expected)
 
 
 def test_an_answer_that_cannot_be_read_is_as_bad_as_another_status() -> None:

@@ -302,6 +302,8 @@ PAIRS = [
     (Difference(False, Failure.STATUS, 10, 20, 4, 4), [1.0], [0.0], [], [10.0]),
     (Difference(False, Failure.SHADOW_UNREADABLE, 10, 20, 4, 4), [1.0], [0.0], [], [10.0]),
     (Difference(False, Failure.UNREADABLE, 10, 20), [math.nan], [0.0], [], [10.0]),
+    (Difference(False, Failure.UNREADABLE, 10, 20, score=math.nan), [math.nan], [0.0], [math.nan], [10.0]),
+    (Difference(False, Failure.TOO_LARGE, 10, 20, score=math.nan), [math.nan], [0.0], [math.nan], []),
     (Difference(False, Failure.SHADOW, 10, 20), [], [1.0], [], []),
     (Difference(False, Failure.PRIMARY, 10, 20), [], [-1.0], [], []),
     (Difference(False, Failure.BOTH, 10, 20), [], [0.0], [], []),
@@ -317,8 +319,7 @@ def test_a_pair_brings_what_it_knows(
 ) -> None:
     found = [values.tolist() for values in evidence([pair])[:4]]
 
-    assert found[0] == pytest.approx(disagreement, nan_ok=True)
-    assert found[1:] == [errors, score, primary]
+    assert found == [pytest.approx(each, nan_ok=True) for each in (disagreement, errors, score, primary)]
 
 
 def test_a_batch_without_pairs_changes_nothing() -> None:

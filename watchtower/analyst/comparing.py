@@ -252,7 +252,7 @@ def _pair_columns(shadow: str, batch: Sequence[tuple[Pair[Side], Difference]]) -
         "agrees": [one.agrees for one in differences],
         "failure": [None if one.failure is Failure.NONE else one.failure.value for one in differences],
         "latency_difference_ns": [one.latency_ns for one in differences],
-        "score_difference": [one.score for one in differences],
+        "score_difference": [one.score if one.score == one.score else None for one in differences],
         "rows": [one.rows for one in differences],
         "rows_disagreeing": [one.rows_disagreeing for one in differences],
         "segment": [pair.primary.segment for pair, _ in batch],

@@ -8,7 +8,7 @@ from watchtower.compare.aggregate import PairTotals, ShadowTotals
 from watchtower.compare.difference import Failure
 from watchtower.compare.track import Decision
 from watchtower.compare.twin import column_excess, excess
-from watchtower.compare.verdict import Verdict, overall
+from watchtower.compare.verdict import Budget, Verdict, overall
 from watchtower.compare.worst_pair import WorstPair
 
 
@@ -70,6 +70,8 @@ def _unread(verdict: Verdict) -> str:
     """Why it is not decided, where that is not for want of pairs."""
     if not verdict.unread or verdict.decision is not Decision.UNDECIDED:
         return ""
+    if verdict.budget is Budget.SCORE:
+        return f"{verdict.unread:.3%} of the pairs have a score on one side alone, or beyond its bounds"
     return f"{verdict.unread:.3%} of the pairs could not be compared, and may agree or not"
 
 

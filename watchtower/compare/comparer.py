@@ -8,7 +8,7 @@ from watchtower.compare.answer import Answer
 from watchtower.compare.columns import LARGEST, Cells, ColumnDifference
 from watchtower.compare.difference import NO_COLUMNS, Difference, Failure
 from watchtower.compare.readings import Measure
-from watchtower.compare.settings import CompareSettings
+from watchtower.compare.settings import CompareSettings, ScoreSettings
 from watchtower.compare.structure import Inside, PathDifference, Structure, column_of, is_column
 from watchtower.journal.redact import compile_paths
 from watchtower.record import Outcome, ShadowOutcome
@@ -39,12 +39,14 @@ class Comparer:
         self._cells = Cells(settings, self._structure)
         self._ignored, self._unordered = _columns_of(settings.ignore), _columns_of(settings.unordered)
         self._asked = {name: Measure(measure) for name, measure in settings.columns.items()}
-        self._score = settings.score
+        self._score, self._tolerance = settings.score, settings.tolerance
         self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], list[_Planned]] = {}
 
     def compare(self, primary: Answer, shadow: Answer) -> Difference:
         if primary.outcome != _ANSWERED or shadow.outcome != _ANSWERED:
-            return Difference(False, _failure(primary, shadow), primary.service_ns, shadow.service_ns)
+            failure = _failure(primary, shadow)
+            score = self._unknown_score(primary) if failure is Failure.TOO_LARGE else None
+            return Difference(False, failure, primary.service_ns, shadow.service_ns, score=score)
         is_whole = primary.is_whole and shadow.is_whole
         if is_whole and primary.body == shadow.body and primary.status == shadow.status:
             rows = len(primary.table.rows) or 1
@@ -52,7 +54,7 @@ class Comparer:
             return Difference(True, Failure.NONE, primary.service_ns, shadow.service_ns, rows, 0, zero)
         if is_whole and primary.is_decoded and shadow.is_decoded:
             return self._compared(primary, shadow)
-        return _unread(primary, shadow)
+        return _unread(primary, shadow, self._unknown_score(primary))
 
     def paths(self, primary: Answer, shadow: Answer) -> tuple[PathDifference, ...]:
         """Where the documents differ, for whoever reads the pair; `compare` looks only where columns cannot tell."""
@@ -85,7 +87,7 @@ class Comparer:
             shadow.service_ns,
             rows,
             disagreeing,
-            None if self._score is None else self._score_difference(primary, shadow),
+            None if self._score is None else self._score_difference(self._score, primary, shadow),
             columns,
             paths,
         )
@@ -143,19 +145,27 @@ class Comparer:
         is_timing = name in TIMINGS and name not in self._asked
         return is_derived or is_timing or _is_named(name, self._ignored)
 
-    def _score_difference(self, primary: Answer, shadow: Answer) -> float | None:
-        """None where a side has no score: that is a missing column, and no difference of scores."""
-        means = [self._mean_score(answer) for answer in (shadow, primary)]
-        return None if means[0] is None or means[1] is None else means[0] - means[1]
-
-    def _mean_score(self, answer: Answer) -> float | None:
-        score = self._score
-        if score is None or score.column not in answer.table.names:
+    def _score_difference(self, score: ScoreSettings, primary: Answer, shadow: Answer) -> float | None:
+        """None where neither side has a score; NaN where one alone has it, in a row, or they differ beyond the bounds."""
+        ours, theirs = _scores(score.column, primary), _scores(score.column, shadow)
+        if len(ours) != len(theirs):
+            return math.nan
+        if not ours:
             return None
-        place = answer.table.names.index(score.column)
-        cells: list[Any] = [row[place] for row in answer.table.rows]
-        values = [min(score.high, max(score.low, cell)) for cell in cells if _is_number(cell)]
-        return math.fsum(values) / len(values) if values else None
+        low, high = score.low, score.high
+        # The bound in the place of both would hide by how much; of one that a float missed by little, it hides little.
+        least, most = low - self._tolerance, high + self._tolerance
+        if any(a != b and not (least <= a <= most and least <= b <= most) for a, b in zip(ours, theirs, strict=True)):
+            return math.nan
+        means = [math.fsum(min(high, max(low, value)) for value in each) / len(each) for each in (theirs, ours)]
+        return means[0] - means[1]
+
+    def _unknown_score(self, primary: Answer) -> float | None:
+        """Of a pair that could not be read; none where it is known that there was none to differ from."""
+        if self._score is None:
+            return None
+        is_read = primary.is_decoded and primary.is_whole
+        return None if is_read and not _scores(self._score.column, primary) else math.nan
 
 
 def compare(primary: Answer, shadow: Answer, settings: CompareSettings) -> Difference:
@@ -174,16 +184,24 @@ def _failure(primary: Answer, shadow: Answer) -> Failure:
     return Failure.PRIMARY if is_primary_failed else Failure.SHADOW
 
 
-def _unread(primary: Answer, shadow: Answer) -> Difference:
+def _unread(primary: Answer, shadow: Answer, score: float | None) -> Difference:
     """At least one answer could not be read. What is unlike all the same is so in all rows; of the rest nobody knows."""
     if primary.status != shadow.status:
         failure = Failure.STATUS
     elif primary.is_decoded and primary.is_whole and shadow.is_whole and not shadow.is_beyond_us:
         failure = Failure.SHADOW_UNREADABLE
     else:
-        return Difference(False, Failure.UNREADABLE, primary.service_ns, shadow.service_ns)
+        return Difference(False, Failure.UNREADABLE, primary.service_ns, shadow.service_ns, score=score)
     rows = len(primary.table.rows) or 1
-    return Difference(False, failure, primary.service_ns, shadow.service_ns, rows, rows)
+    return Difference(False, failure, primary.service_ns, shadow.service_ns, rows, rows, score)
+
+
+def _scores(column: str, answer: Answer) -> list[Any]:
+    if column not in answer.table.names:
+        return []
+    place = answer.table.names.index(column)
+    cells: list[Any] = [row[place] for row in answer.table.rows]
+    return [cell for cell in cells if _is_number(cell)]
 
 
 def _is_number(cell: Any) -> bool:

@@ -38,7 +38,7 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
     shadow_ns: int
     rows: int = 0  # compared
     rows_disagreeing: int = 0
-    score: float | None = None  # mean of the score column, shadow's minus primary's, in its unit
+    score: float | None = None  # mean of the score column, shadow's minus primary's, in its unit; NaN: nobody knows
     columns: Mapping[str, ColumnDifference] = NO_COLUMNS
     paths: tuple[PathDifference, ...] = ()
 

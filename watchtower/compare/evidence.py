@@ -10,6 +10,7 @@ from watchtower.compare.confidence import Array
 from watchtower.compare.difference import COMPARED, Difference, Failure
 
 NOTHING: Final[Array] = np.zeros(0)
+_UNKNOWN: Final = frozenset({Failure.UNREADABLE, Failure.TOO_LARGE})
 _ERRORS: Final = {Failure.SHADOW: 1.0, Failure.PRIMARY: -1.0}
 
 
@@ -18,7 +19,7 @@ class Evidence(NamedTuple):
 
     disagreement: Array  # NaN where nobody knows
     errors: Array
-    score: Array
+    score: Array  # likewise
     primary_ns: Array
     shadow_ns: Array
 
@@ -39,13 +40,13 @@ def evidence(differences: Iterable[Difference]) -> Evidence:
         errors.append(_ERRORS.get(failure, 0.0))
         if failure in COMPARED:
             disagreement.append(difference.rows_disagreeing / difference.rows)
-            if difference.score is not None:
-                scores.append(difference.score)
-        elif failure is Failure.UNREADABLE:
+        elif failure in _UNKNOWN:
             disagreement.append(math.nan)
         else:
-            if failure is Failure.TOO_LARGE:
-                disagreement.append(math.nan)
+            continue
+        if difference.score is not None:
+            scores.append(difference.score)
+        if failure is Failure.TOO_LARGE:
             continue
         primary_ns.append(difference.primary_ns)
         shadow_ns.append(difference.shadow_ns)

@@ -32,6 +32,10 @@ class Gauge(Protocol):
         """Between which the value lies if those pairs count, too, of which nobody knows what they say."""
 
     @property
+    def unread(self) -> float:
+        """Share of the pairs of which nobody knows what they say, a twin's added."""
+
+    @property
     def margin(self) -> float: ...
     def update(self, values: Array, others: Array) -> None: ...
     def interval(self, alpha: float) -> tuple[float, float]: ...
@@ -59,6 +63,10 @@ class MeanGauge:
     @property
     def extent(self) -> tuple[float, float]:
         return self._mean.extent
+
+    @property
+    def unread(self) -> float:
+        return self._mean.unknown
 
     def update(self, values: Array, others: Array) -> None:  # noqa: ARG002  the other gauges compare with them
         self._mean.update(values)
@@ -106,6 +114,10 @@ class TwinGauge:
     def extent(self) -> tuple[float, float]:
         return _minus(self._own.extent, self._twin.extent)
 
+    @property
+    def unread(self) -> float:
+        return self._own.unknown + self._twin.unknown
+
     def update(self, values: Array, others: Array) -> None:
         self._own.update(values)
         self._twin.update(others)
@@ -144,6 +156,7 @@ class LatencyGauge:
 
     is_two_sided = False
     limit = 0.0
+    unread = 0.0
 
     def __init__(self, p: float, allowed: LatencyMargin) -> None:
         self._p, self._allowed = p, allowed

@@ -7,6 +7,7 @@ either of them its own: `alpha` in all. Nothing is asked of why a value is unkno
 Source: Manski 1989 ("Anatomy of the Selection Problem"), whose worst-case bounds these are.
 """
 
+import math
 from typing import Final
 
 import msgspec
@@ -31,6 +32,11 @@ class PartlyKnownMean:
     def mean(self) -> float:
         """Of the values that are known."""
         return self._known.mean
+
+    @property
+    def unknown(self) -> float:
+        """Their share."""
+        return self._unknown / self.count if self.count else math.nan
 
     @property
     def extent(self) -> tuple[float, float]:

@@ -9,7 +9,10 @@ Alpha = Annotated[float, msgspec.Meta(gt=0, le=0.5, extra={UNIT: "share"})]
 
 
 class ScoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The output column whose mean is watched, and between which values it lies; what lies outside counts as the bound."""
+    """The output column whose mean is watched, and between which values it lies.
+
+    Of scores that differ and lie outside, by more than `tolerance`, nobody knows by how much they do.
+    """
 
     column: str  # its name
     low: float = 0.0  # the smallest that it can be

@@ -72,7 +72,7 @@ class Verdict(msgspec.Struct, frozen=True):
     decided_ns: int  # since when the decision is what it is
     more: int | None  # pairs that it still needs, about; 0 when decided, None when no number would be enough
     changed: str  # why it counts from `since_ns`, when it began anew
-    unread: float = 0.0  # share of the pairs, its twin's added, of which nobody knows whether their answers agree
+    unread: float = 0.0  # share of the pairs, its twin's added, of which nobody knows what they say
 
 
 class ShadowVerdict:
@@ -126,7 +126,7 @@ class ShadowVerdict:
             track.decided_ns,
             0 if is_decided else gauge.more(track.alpha),
             track.changed,
-            _known(gauge.extent[1] - gauge.extent[0]) or 0.0,
+            _known(gauge.unread) or 0.0,
         )
 
     def state(self) -> bytes:
