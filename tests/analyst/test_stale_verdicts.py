@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from analyst_stage import ENDPOINT_FILE, Stage
@@ -91,6 +92,22 @@ def test_an_analyst_that_reads_again_decides_again(stage: Stage) -> None:
     stage.analyse()
 
     assert compared(stage) == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"compare": {"budgets": {**LENIENT["compare"]["budgets"], "disagreement": 0.001}}},
+        {"shadows": [{"name": name, "url": "http://127.0.0.1:8001"} for name in ("v2", "v3")]},
+    ],
+)
+def test_what_is_configured_anew_is_judged_by_it_before_anything_comes(stage: Stage, changes: dict[str, Any]) -> None:
+    stage.configure({**LENIENT, **changes})
+    with stage.started() as analyst:
+        stage.clock.advance(10)
+        analyst.step()
+
+    assert compared(stage) == 3
 
 
 def test_a_recording_that_was_analysed_elsewhere_makes_no_verdict_stale(stage: Stage, tmp_path: Path) -> None:

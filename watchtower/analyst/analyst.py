@@ -131,7 +131,8 @@ class Analyst:
         self._reader_name = reader_name
         self._entries: Iterator[Entry] | None = None
         self._gone: dict[str, bytes | None] = dict.fromkeys(gone)  # documents that the first commit takes away
-        # Gauges ended with the process before: an alarm that stands is told again, also where no traffic comes.
+        # Gauges ended with the process before: an alarm that stands is told again, also where no traffic comes. And what is
+        # shown was judged by the settings of before: by other margins, perhaps, and without a shadow that is new.
         self._is_dirty = bool(self._gone or self._elsewhere)
         self._committed_at_ns = clock.monotonic_ns()
         self._newest_ns = 0  # the latest start of the last batch that was read
