@@ -107,12 +107,18 @@ def test_a_verdict_shows_value_interval_margin_and_since_when() -> None:
 
     assert lines[:6] == [
         "churn/v2: WITHIN",
-        "  9,100 pairs, 9,000 compared, 99.6% of those agree; the last 2027-01-15 07:59 UTC, 3s ago",
+        "  9,100 pairs, 9,000 compared, 36 of those (0.4%) disagree; the last 2027-01-15 07:59 UTC, 3s ago",
         "",
         "  budget        decision  value  interval      margin  pairs  since",
         "  disagreement  within     0.4%  0.1% to 1.2%  2%      9,000  2027-01-15 06:00 UTC, 2h ago",
         "  chance that any of these is ever wrong: 1%",
     ]
+
+
+def test_a_few_pairs_that_disagree_are_not_rounded_away() -> None:
+    lines = list(told(shadow(pairs=100_000, compared=100_000, agreeing=99_997), NOON))
+
+    assert "3 of those (0.003%) disagree" in lines[1]
 
 
 def test_what_is_not_decided_says_how_many_more() -> None:

@@ -90,13 +90,14 @@ def status(views: list[ShadowView], stale_since: float | None = None) -> int:
 def told(
     view: ShadowView, now: float, worst: int = 0, data_dir: Path = found.HERE, stale_since: float | None = None
 ) -> Iterator[str]:
-    agreement = share(view.agreeing / view.compared) if view.compared else "none"
     twin = ", a twin of the primary: it measures, and is not judged" if view.is_twin else ""
     yield f"{view.endpoint}/{view.shadow}: {decision(view, stale_since).upper()}{twin}"
     if stale_since is not None:
         yield f"  STALE: it was {view.decision}; the analyst has read nothing of what came since"
         yield f"  {moment(stale_since, now)}: it is not running, or far behind, as /api/v1/status and the log say"
-    yield f"  {view.pairs:,} pairs, {view.compared:,} compared, {agreement} of those agree; the last {moment(view.last_event, now)}"
+    unlike = view.compared - view.agreeing  # of 100,000 pairs, the share that agrees would be rounded to all of them
+    disagree = f", {unlike:,} of those ({share(unlike / view.compared)}) disagree" if view.compared else ""
+    yield f"  {view.pairs:,} pairs, {view.compared:,} compared{disagree}; the last {moment(view.last_event, now)}"
     rows = [_verdict(verdict, now) for verdict in view.verdicts]
     if rows:
         yield ""
