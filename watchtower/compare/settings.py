@@ -40,9 +40,7 @@ class CompareSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """What counts as the same answer, and how much difference a shadow may make."""
 
     tolerance: Weight = 1e-6  # two numbers agree within this, or within the next
-    relative_tolerance: Weight = (
-        1e-6  # of the larger of the two; up to this default, whole numbers agree only when equal
-    )
+    relative_tolerance: Weight = 1e-6  # of the larger; unless it is raised, whole numbers agree only when equal
     threshold: float = 0.5  # a score on the other side of it is another decision
     cosine: Share = 0.999  # embeddings agree from this similarity on
     similarity: Share = 1.0  # texts agree from this edit similarity on; 1 asks for equal ones, up to case and spaces
