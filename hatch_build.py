@@ -54,6 +54,7 @@ HOT = (
     "mirror/rewrite",
     "mirror/shadow",
     "payload/cells",
+    "payload/derive",
     "payload/openai",
     "payload/parse",
     "payload/rows",

@@ -263,7 +263,7 @@ def _pair_columns(shadow: str, batch: Sequence[tuple[Pair[Side], Difference]]) -
 def _details(difference: Difference) -> str | None:
     """Of pairs that disagree: they are few, or their verdict says so."""
     told: dict[str, Any] = {
-        name: {"measure": column.measure.value, **column.values()}
+        name: {"measure": column.measure, **column.values()}
         for name, column in difference.columns.items()
         if column.disagreeing
     }

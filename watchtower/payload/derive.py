@@ -6,6 +6,7 @@ float16 or five printed digits have rounded them. Scores of independent labels d
 so are embeddings, which are longer than any list of classes here or have negative values.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -45,4 +46,4 @@ def _is_distribution(value: Any) -> bool:
     """NaN fails every comparison, so a vector with one is none."""
     if type(value) is not list or not _FEWEST <= len(value) <= _MOST:
         return False
-    return min(value) >= 0 and max(value) <= 1 and abs(sum(value) - 1) <= _ROUNDING
+    return min(value) >= 0 and max(value) <= 1 and abs(math.fsum(value) - 1) <= _ROUNDING
