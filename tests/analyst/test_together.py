@@ -3,6 +3,7 @@ import numpy as np
 from watchtower.analyst.together import Together
 from watchtower.drift.baseline import build
 from watchtower.drift.reference import DetectionSettings
+from watchtower.table import Kind
 
 COLUMNS = ("in.age", "in.income")
 
@@ -42,3 +43,19 @@ def test_a_broken_vector_in_the_baseline_is_no_evidence_against_the_others() -> 
 
     assert together.alarms == []
     assert together.evidence()["in.e"] < 3
+
+
+def test_unchanged_columns_of_many_words_are_no_evidence() -> None:
+    names = tuple(f"in.{number}" for number in range(5))
+    generator = np.random.default_rng(7)
+    words = [f"word {number}" for number in range(2000)]
+    reference = build(
+        [(names, generator.choice(words, (5, 5000)).tolist())],
+        name="a", source="a test", made_at_ns=1, kinds=dict.fromkeys(names, Kind.CATEGORY),
+    )  # fmt: skip
+    together = Together(reference, DetectionSettings())
+    for window in range(10):
+        together.observe(window, dict(zip(names, generator.choice(words, (5, 200)).tolist(), strict=True)), 200)
+
+    assert together.alarms == []
+    assert together.evidence()["columns together"] < 1

@@ -21,12 +21,20 @@ def test_numbers_are_themselves_and_all_else_is_missing() -> None:
     assert encoded("age", 3, 2.5, None, "3", True, nan, 10**400, [1]) == [3, 2.5, -1, -1, -1, -1, -1, -1]
 
 
-def test_words_are_their_place_by_frequency() -> None:
-    assert encoded("plan", "free", "pro", "team", "gift", "new", None, nan) == [0, 1, 2, 2, 3, -1, -1]
+def test_words_are_numbers_that_the_baseline_has_no_say_in() -> None:
+    free, new, again, *others = encoded("plan", "free", "new", "free", "pro", None, nan, 2.5)
+
+    assert (free == again, len({free, new, *others[:1]}), others[1:]) == (True, 3, [-1, -1, -1])
+
+
+def test_a_word_may_be_written_as_a_number() -> None:
+    assert len(set(encoded("plan", 3, 3.0, "3"))) == 1
 
 
 def test_booleans_are_words() -> None:
-    assert encoded("paid", True, False, "maybe") == [0, 1, 2]
+    yes, no, odd = encoded("paid", True, False, "maybe")
+
+    assert (yes != no, odd) == (True, -1)
 
 
 def test_texts_have_no_place() -> None:

@@ -181,15 +181,15 @@ class Watch:
         else:
             self._windows.restore(open_windows, lambda held: self._restored_rows(held, self._held_against()))
         self.windows_seen, self.windows_judged, self.violations = counts
+        self.cleared = deque((msgspec.convert(pair, tuple[Alarm, AllClear]) for pair in cleared), maxlen=_REMEMBERED)
         if watched != self.baseline.version:  # what is asked of several columns together is another question now
             self.panel.restore_common(panel)
-        else:
-            self.panel.restore(panel)
-            self.together.restore(together)
-            if last is not None:
-                start_ns, length_ns, held = last
-                self._look_at(Window(start_ns, length_ns, self._restored_rows(held, self.baseline)))
-        self.cleared = deque((msgspec.convert(pair, tuple[Alarm, AllClear]) for pair in cleared), maxlen=_REMEMBERED)
+            return
+        if last is not None:
+            start_ns, length_ns, held = last
+            self._look_at(Window(start_ns, length_ns, self._restored_rows(held, self.baseline)))
+        self.panel.restore(panel)
+        self.together.restore(together)  # last, for another version may see rows another way, and refuse
 
     def _let_go(self, base_ns: int, state: bytes, whole: Baseline) -> None:
         """Windows that were open under other settings end here: their rows were read, and are in no others."""

@@ -200,7 +200,7 @@ class Values:
         words: dict[str, int] = {}
         odd: dict[str, int] = {}
         for cell in cells:
-            word = _word(kind, cell)
+            word = as_word(kind, cell)
             if word is not None:
                 words[word] = words.get(word, 0) + 1
             elif cell is not None:
@@ -244,7 +244,8 @@ def _as_float(number: object) -> float | None:
         return None
 
 
-def _word(kind: Kind, cell: object) -> str | None:
+def as_word(kind: Kind, cell: object) -> str | None:
+    """Of a category or a boolean; None of what is no value of it."""
     if type(cell) is bool:
         return _WORDS[cell]
     if kind is Kind.BOOLEAN:
