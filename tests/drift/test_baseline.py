@@ -81,6 +81,13 @@ def test_a_later_version_of_the_format_is_refused() -> None:
         Baseline.from_bytes(b"\x92\x09" + baseline().to_bytes()[2:])
 
 
+def test_a_small_sample_is_of_all_rows_of_a_table_that_is_sorted() -> None:
+    table = [(("in.age",), (list(range(5000)),))]
+    found = build(table, name="a", source="b", made_at_ns=3, sample=500)
+
+    assert 2250 < np.mean(found.sample["in.age"]) < 2750  # type: ignore[arg-type]
+
+
 def test_without_a_sample_no_row_is_kept() -> None:
     assert baseline(sample=0).sample == {}
 

@@ -55,7 +55,7 @@ def test_of_a_long_text_the_beginning_goes_on_to_the_sample() -> None:
     reservoir = Reservoir(2)
     reservoir.add(("x",), (["y" * 5000, 3],))
 
-    assert reservoir.shown("x", 2) == ["y" * (SHOWN - 1) + "…", 3]
+    assert reservoir.shown("x") == ["y" * (SHOWN - 1) + "…", 3]
 
 
 def test_of_long_vectors_fewer_rows_are_kept_and_every_row_has_the_same_chance() -> None:

@@ -170,11 +170,12 @@ def build(
         own = [(column, given) for column, given in zip(names, columns, strict=True) if column in found]
         profiles.update([column for column, _ in own], [given for _, given in own])
     _settle(profiles)
-    kept = {column: reservoir.shown(column, sample) for column in watched} if sample else {}
+    reservoir.shrink(sample)
+    kept = {column: reservoir.shown(column) for column in watched} if sample else {}
     return _finished(
         Baseline(
             name=name, version="", source=source, made_at_ns=made_at_ns, rows=profiles.rows, kinds=found,
-            bins=_bins_of(profiles), profiles=profiles, sample=kept, sample_rows=min(sample, reservoir.rows),
+            bins=_bins_of(profiles), profiles=profiles, sample=kept, sample_rows=reservoir.rows,
         )
     )  # fmt: skip
 

@@ -37,7 +37,7 @@ class Reservoir:
         if not number:
             return
         if self._most_numbers is not None and (width := sum(map(_longest, columns))):
-            self._shrink(max(self._most_numbers // width, 1))
+            self.shrink(max(self._most_numbers // width, 1))
         before = self.rows
         taken = min(self.size - before, number)
         later, slots = self._replacing(taken, number)
@@ -54,7 +54,7 @@ class Reservoir:
                 _replace(kept, slots, _picked(cells, later))
         self.seen += number
 
-    def _shrink(self, size: int) -> None:
+    def shrink(self, size: int) -> None:
         """Some of a uniform sample, drawn by chance, are one as well."""
         if size >= self.size:
             return
@@ -63,9 +63,9 @@ class Reservoir:
             self.columns = {name: [cells[row] for row in kept] for name, cells in self.columns.items()}
         self.size = size
 
-    def shown(self, name: str, rows: int) -> list[object]:
-        """Of a column's first rows what is kept for good."""
-        return [cleaned(cell, SHOWN) if type(cell) is str else cell for cell in self.columns[name][:rows]]
+    def shown(self, name: str) -> list[object]:
+        """Of a column what is kept for good."""
+        return [cleaned(cell, SHOWN) if type(cell) is str else cell for cell in self.columns[name]]
 
     def _replacing(self, first: int, number: int) -> tuple[list[int], list[int]]:
         """Which of the rows from `first` on take whose place."""
