@@ -32,7 +32,7 @@ def test_an_alarm_says_what_since_when_how_bad_and_how_sure() -> None:
     assert lines[3:6] == [
         "  in.age: up, since 2027-01-15 07:00 UTC, 60m ago",
         "    mean +0.52 standard deviations",
-        "    evidence 10^7.2 where an alarm takes 10^5.1, from 420 rows",
+        "    evidence 10^7.2 where an alarm takes 10^5.1, from 420 observations",
     ]
 
 

@@ -68,7 +68,7 @@ def _alarms(alarms: list[AlarmView], now: float) -> Iterator[str]:
             yield f"  {printable(alarm.column)} was {printable(alarm.way)}: {over}"
         yield cut(f"    {printable(alarm.effect)}", WIDTH)
         sure = f"10^{alarm.evidence:.1f} where an alarm takes 10^{alarm.threshold:.1f}"
-        yield f"    evidence {sure}, from {alarm.observations:,} rows"
+        yield f"    evidence {sure}, from {alarm.observations:,} observations"
         if alarm.report is not None:
             yield f"    drawn in {alarm.report}"
 
