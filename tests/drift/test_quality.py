@@ -72,6 +72,12 @@ def test_a_column_that_the_baseline_does_not_have_is_new() -> None:
     assert found == [Finding("in.later", Fault.NEW_COLUMN, 200, 200, 0.0, is_violation=True, detail="integer")]
 
 
+def test_a_key_that_is_null_throughout_is_no_new_column() -> None:
+    found = findings(REFERENCE, window(coupon=[None] * 199 + [float("nan")]))
+
+    assert "in.coupon" not in {finding.column for finding in found}
+
+
 def test_unknown_words_are_named() -> None:
     found = findings(REFERENCE, window(country=["zz"] * 3 + ["de"] * 197))
 

@@ -46,7 +46,7 @@ def findings(baseline: Baseline, window: Profiles) -> list[Finding]:
     """All that differs in a window, by column and fault; nothing for what has no row."""
     found = [finding for name in baseline.kinds for finding in _of_column(baseline, window, name)]
     for name, profile in window.columns.items():
-        if name not in baseline.kinds:
+        if name not in baseline.kinds and profile.absent < profile.count:  # one of nothing but null is none
             is_violation = is_more_than_chance(profile.count, window.rows, 0, baseline.rows)
             found.append(
                 Finding(
