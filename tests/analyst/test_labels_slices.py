@@ -1,5 +1,6 @@
 """A store that is large: what is looked for in it takes many steps, and the journal is read in between."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ from label_stage import LabelStage, answered, counts, settle
 
 from watchtower.analyst.labelling import REST, SLICE_NS
 from watchtower.clock import SECOND, ManualClock
+from watchtower.store.schemas import TableName
+from watchtower.store.state import State
 
 ALONE: dict[str, Any] = {"shadows": []}
 STEPS = 200
@@ -65,6 +68,31 @@ def test_a_row_that_comes_while_its_label_is_looked_for_is_found(tmp_path: Path)
         analyst.commit()
 
     assert counts(stage.performance()) == {"joined": 2, "changed": 0, "unknown": 0, "waiting": 0}
+
+
+def merged_away(stage: LabelStage) -> None:
+    """The table of labels, as housekeeping does it, and so long ago that the old file is gone."""
+    with State(stage.data_dir) as state:
+        [old] = (entry for entry in state.files() if entry.table is TableName.LABELS)
+        new = replace(old, path=f"{old.path}-merged.parquet")
+        state.replace([old], [new], 0, {})
+    (stage.data_dir / "store" / old.path).rename(stage.data_dir / "store" / new.path)
+
+
+def test_a_correction_is_none_that_comes_first_though_files_are_merged_while_it_is_looked_for(tmp_path: Path) -> None:
+    stage = LabelStage(tmp_path, ALONE)
+    stage.label({0: 1})
+    stage.measure([answered(0, 0.9)])
+    stage.clock = HurriedClock(stage.clock.now_ns, stage.clock.epoch_ns)
+    stage.label({0: 0}, at_s=60)
+    with stage.started() as analyst:
+        analyst.step()
+        merged_away(stage)
+        for _ in range(STEPS):
+            analyst.step()
+        analyst.commit()
+
+    assert counts(stage.performance()) == {"joined": 1, "changed": 1, "unknown": 0, "waiting": 0}
 
 
 def test_killed_in_the_middle_of_a_look_the_next_life_looks_again(tmp_path: Path) -> None:

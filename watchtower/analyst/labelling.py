@@ -210,6 +210,8 @@ class Labelling:
             yield
         if not search.rows:
             return
+        # Asked anew: what was merged when this began may be gone by now.
+        files = self._store.state.files()
         labels = [entry for entry in files if entry.table is TableName.LABELS and entry.max_ns >= search.oldest_ns]
         for found in find(self._store.directory, labels, Wanted(search.rows), lambda _: ()):
             if found is not None:
