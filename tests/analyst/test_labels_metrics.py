@@ -224,6 +224,17 @@ def test_without_the_configured_column_labels_are_joined_and_not_measured(tmp_pa
     assert shown["why"] == "no label has met an answer with the column of the predictions"
 
 
+@pytest.mark.parametrize(
+    ("label", "said"), [(True, "; none of the first labels names a class that was predicted"), ("yes", "")]
+)
+def test_where_labels_name_other_classes_than_predictions_it_is_said(tmp_path: Path, label: Value, said: str) -> None:
+    stage = LabelStage(tmp_path)
+    stage.label(dict.fromkeys(range(5), label))
+    shown = stage.measure(answered(number, "yes") for number in range(5))
+
+    assert shown["why"] == f"labels or predictions are no numbers{said}"
+
+
 WARMING_UP = primary(0, {"x": 1}, {"detail": "warming up"})
 
 

@@ -35,6 +35,7 @@ _OF_NAMES: Final = (
     "predictions are places in a vector of probabilities, and labels are names: "
     "nothing is measured until performance.classes gives the names of all places, in their order"
 )
+_OF_OTHERS: Final = "none of the first labels names a class that was predicted"
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -221,9 +222,10 @@ def decide(columns: Choice, rows: Sequence[Joined], settings: PerformanceSetting
             two = _by_score(two, deciding)
         classes = two  # a score of the positive class leaves room for one other
     named = () if has_vector else said if classes else (*said, *names)
+    are_strange = not is_share and not has_vector and {*names}.isdisjoint(said)
     return Reading(
         Task.CLASSIFICATION,
-        decision.why,
+        f"{decision.why}; {_OF_OTHERS}" if are_strange else decision.why,
         columns if has_vector else msgspec.structs.replace(columns, vector=None),
         is_share=is_share,
         score_of=score_of,
