@@ -159,6 +159,13 @@ def test_any_bytes_are_labels_or_faults(body: bytes) -> None:
     assert parsed.labels == [] or parsed.errors == []
 
 
+@pytest.mark.parametrize(("ahead_s", "faults"), [(3600, []), (2 * 86400, [(1, "bad_time")])])
+def test_a_time_may_be_ahead_by_what_clocks_and_zones_are_off(ahead_s: int, faults: list[tuple[int, str]]) -> None:
+    found = parse_json(msgspec.json.encode({"request_id": "a", "value": 1, "time": NOW / 1e9 + ahead_s}), NOW)
+
+    assert told(found) == faults
+
+
 @pytest.mark.parametrize("time", ["9999-12-31T00:00:00Z", "2263-01-01", 9_300_000_000, "1e300"])
 def test_a_time_that_nanoseconds_cannot_hold_is_told(time: object) -> None:
     found = parse_json(msgspec.json.encode({"request_id": "a", "value": 1, "time": time}), NOW)

@@ -156,7 +156,7 @@ def _label(item: object, now_ns: int, columns: LabelColumns, endpoints: Collecti
         _request_id(item.get(columns.request_id), columns.request_id),
         _row(item.get(columns.row), columns.row),
         _value(item.get(columns.value), columns.value),
-        _time(item.get(columns.time), columns.time, now_ns),
+        _past(_time(item.get(columns.time), columns.time, now_ns), columns.time, now_ns),
         _endpoint(item.get(columns.endpoint), columns.endpoint, endpoints),
     )
 
@@ -226,6 +226,13 @@ def _time(given: object, name: str, now_ns: int) -> int:
     elif isinstance(moment, int | float) and not isinstance(moment, bool) and 0 <= moment <= _LATEST:
         return round(moment * SECOND)
     raise _Fault(LabelFault.BAD_TIME, f"{name} must be like 2026-11-20T12:00:00Z, or seconds since 1970")
+
+
+def _past(at_ns: int, name: str, now_ns: int) -> int:
+    """What is dated ahead could not be corrected until then, nor leave the inbox. No zone or clock is off by a day."""
+    if at_ns <= now_ns + 86400 * SECOND:
+        return at_ns
+    raise _Fault(LabelFault.BAD_TIME, f"{name} is when the label became known, and lies in the future")
 
 
 def _endpoint(given: object, name: str, known: Collection[str] | None) -> str:
