@@ -100,6 +100,12 @@ def test_what_is_estimated_stands_beside_it_with_its_own_error() -> None:
     assert lines[12].split() == ["accuracy", "4", "0.05", "0.03", "to", "0.07", "0.06", "25%", "3"]
 
 
+def test_labels_of_a_shared_id_are_told_where_there_are_any() -> None:
+    lines = list(told(performance(series(), ambiguous=3), NOON, 5))
+
+    assert lines[1].startswith("  340 labels joined, 2 corrected later, 3 of an id that several requests have; of all")
+
+
 def test_without_labels_it_says_what_is_waited_for() -> None:
     empty = performance(task=None, why="no label has met its row", joined=0, coverage=None, lag_seconds={})
     lines = list(told(empty, NOON, 5))
