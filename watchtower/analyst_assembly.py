@@ -146,6 +146,7 @@ def _endpoint(
             name,
             settings.compare,
             {shadow.name: shadow.twin for shadow in settings.shadows},
+            {shadow.name: repr((shadow.url, shadow.path, shadow.host)) for shadow in settings.shadows},
             partial(keep, TableName.PAIRS),
             _longest_s(settings),
             repr((settings.protocol, settings.mapping)),

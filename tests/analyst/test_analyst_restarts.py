@@ -230,10 +230,21 @@ def test_a_primary_that_waits_for_a_shadow_that_is_gone_is_forgotten(tmp_path: P
 def test_a_shadow_that_is_configured_anew_is_compared_from_then_on(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.analyse(pair(1))
-    stage.configure({"shadows": [{"name": name, "url": "http://a:1"} for name in ("v2", "v3")]})
+    stage.configure({"shadows": [{"name": name, "url": "http://127.0.0.1:8001"} for name in ("v2", "v3")]})
     stage.analyse(pair(2), [shadow(2, {"predictions": [0.9]}, name="v3")])
 
     assert (stage.shadow("v2")["pairs"], stage.shadow("v3")["pairs"]) == (2, 1)
+
+
+def test_a_model_that_takes_over_a_shadows_name_is_judged_by_its_own_pairs(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.analyse(pair(1, other=0.75))
+    stage.configure({"shadows": [{"name": "v2", "url": "http://127.0.0.1:8002"}]})
+    stage.analyse(pair(2))
+    shown = stage.shadow()
+
+    assert (shown["pairs"], shown["agreeing"], shown["worst"]) == (1, 1, [])
+    assert {verdict["pairs"] for verdict in shown["verdicts"]} == {1}
 
 
 def test_answers_that_are_read_in_another_way_begin_the_totals_anew(tmp_path: Path) -> None:

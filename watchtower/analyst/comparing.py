@@ -42,7 +42,9 @@ class Side(NamedTuple):
 class Shadow:
     """One shadow's totals and verdict."""
 
-    def __init__(self, name: str, settings: CompareSettings, reading: str, *, is_twin: bool, has_twin: bool) -> None:
+    def __init__(
+        self, name: str, settings: CompareSettings, reading: str, address: str, *, is_twin: bool, has_twin: bool
+    ) -> None:
         self.name = name
         self.is_twin = is_twin
         self.totals = ShadowTotals(settings.max_segments, settings.max_columns)
@@ -52,17 +54,22 @@ class Shadow:
         self.batch: list[tuple[Pair[Side], Difference]] = []
         self._meaning = meaning_of_agreement(settings, reading)
         self._segments = list(settings.segments)
+        self._address = address
 
     def state(self) -> bytes:
         states = (self.totals.state(), self.verdict.state(), self.worst.state())
-        return msgspec.msgpack.encode((self._meaning, self._segments, *states, self.latest_ns))
+        return msgspec.msgpack.encode((self._meaning, self._segments, *states, self.latest_ns, self._address))
 
     def restore(self, state: bytes) -> None:
         """Where another answer counts as the same than before, totals and worst pairs begin with no pair.
 
         Where pairs are told apart by something else, the segments do: the old ones would keep the places of the new.
+        At another address stands another model, of which the old one's pairs say nothing, whatever it is called.
         """
-        meaning, segments, totals, verdict, worst, self.latest_ns = msgspec.msgpack.decode(state)
+        meaning, segments, totals, verdict, worst, latest_ns, *address = msgspec.msgpack.decode(state)
+        if address and address != [self._address]:
+            return
+        self.latest_ns = latest_ns
         self.verdict.restore(verdict)
         if meaning == self._meaning:
             self.totals.restore(totals)
@@ -77,13 +84,14 @@ class Comparison:
         endpoint: str,
         settings: CompareSettings,
         shadows: Mapping[str, bool],
+        addresses: Mapping[str, str],
         keep: Callable[[Mapping[str, Any]], None],
         longest_s: float,
         reading: str,
     ) -> None:
-        """`shadows`: by name, whether it is a twin. `keep` takes the columns of a batch's pairs.
+        """`shadows`: by name, whether it is a twin. `addresses`: where each of them is asked.
 
-        `reading`: by what bodies become answers, as far as that is configured.
+        `keep` takes the columns of a batch's pairs. `reading`: by what bodies become answers, as far as that is configured.
         `longest_s`: how long a shadow may take. A primary that did not wait as long would never meet a call that timed out.
         """
         self._endpoint = endpoint
@@ -95,7 +103,9 @@ class Comparison:
         twin = next((name for name, is_twin in shadows.items() if is_twin), None)
         self._twin = twin
         self.shadows = {
-            name: Shadow(name, settings, reading, is_twin=is_twin, has_twin=twin is not None and not is_twin)
+            name: Shadow(
+                name, settings, reading, addresses[name], is_twin=is_twin, has_twin=twin is not None and not is_twin
+            )
             for name, is_twin in shadows.items()
         }
 
