@@ -247,6 +247,20 @@ def test_a_score_that_the_shadow_leaves_out_is_unknown_and_the_reason_is_shown(t
     assert stage.query("select count(score_difference) as known from pairs") == [{"known": 750}]
 
 
+@pytest.mark.parametrize(
+    ("ignore", "expected"), [([], {"unreadable": 1}), (["$..who"], {}), (["$.predictions[*].who"], {})]
+)
+def test_values_that_were_redacted_on_both_sides_agree_only_where_they_are_ignored(
+    tmp_path: Path, ignore: list[str], expected: dict[str, int]
+) -> None:
+    stage = Stage(tmp_path, {"compare": {"ignore": ignore}})
+    said = {"predictions": [{"score": 0.5, "who": "<redacted>"}]}
+    notes: dict[str, Any] = {"response_note": BodyNote.REDACTED}
+    stage.analyse([primary(1, ASKED, said, **notes), shadow(1, said, **notes)])
+
+    assert stage.shadow()["failures"] == expected
+
+
 def test_a_half_answer_that_waited_over_a_restart_agrees_with_none(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     one, other = (msgspec.structs.replace(each, response_note=BodyNote.CUT) for each in pair(1))

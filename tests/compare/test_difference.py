@@ -100,6 +100,22 @@ def test_two_whole_bodies_of_the_same_bytes_agree_whatever_they_say() -> None:
     assert compare(STRANGE, STRANGE, PLAIN).agrees
 
 
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        (answer("<redacted>"), Failure.UNREADABLE),
+        (answer(0.5, 0.5, '{"name": "<redacted>"}'), Failure.UNREADABLE),
+        (document({"items": [{"name": "<redacted>"}]}), Failure.UNREADABLE),
+        (Answer(Outcome.ANSWERED, 200, 1000, body=b"<redacted>", is_decoded=False), Failure.UNREADABLE),
+        (answer(0.5, math.nan), Failure.NONE),
+    ],
+)
+def test_what_was_redacted_on_both_sides_is_not_known_to_agree(kept: Answer, expected: Failure) -> None:
+    one = replace(kept, is_redacted=True)
+
+    assert compare(one, replace(one, service_ns=2000), PLAIN).failure is expected
+
+
 def test_two_bodies_that_were_not_kept_do_not_agree() -> None:
     unknown = Answer(Outcome.ANSWERED, 200, 1000, is_decoded=False, is_whole=False)
 

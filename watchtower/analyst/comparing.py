@@ -241,6 +241,7 @@ def _answer(exchange: Exchange, decoded: Decoded | Fault) -> Answer:
         isinstance(decoded, Decoded),
         exchange.response_note in _WHOLE,
         isinstance(decoded, Fault) and decoded in BEYOND_US,
+        exchange.response_note == BodyNote.REDACTED,
     )
 
 

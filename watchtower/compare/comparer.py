@@ -4,20 +4,24 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from watchtower.compare.answer import Answer
 from watchtower.compare.columns import LARGEST, Cells, ColumnDifference
 from watchtower.compare.difference import NO_COLUMNS, Difference, Failure
 from watchtower.compare.readings import Measure
 from watchtower.compare.settings import CompareSettings, ScoreSettings
 from watchtower.compare.structure import Inside, PathDifference, Structure, column_of, is_column
-from watchtower.journal.redact import compile_paths
+from watchtower.journal.redact import REDACTED, compile_paths
 from watchtower.record import Outcome, ShadowOutcome
-from watchtower.table import TIMINGS
+from watchtower.table import TIMINGS, Table
 
 _FAILED: Final = frozenset(
     {Outcome.ERROR_STATUS, Outcome.CONNECT_FAILED, Outcome.RESET, Outcome.TIMED_OUT, Outcome.BAD_ANSWER}
 )
 _ANSWERED: Final = Outcome.ANSWERED
+_REDACTED: Final = REDACTED.encode()
+_ANOTHER: Final = b"?" * len(_REDACTED)  # as long: the lengths of texts stand before them
 _MAX_PLANS: Final = 64  # shapes of answers, of which a model has a few; beyond it they are forgotten and made anew
 
 
@@ -43,6 +47,13 @@ class Comparer:
         self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], list[_Planned]] = {}
 
     def compare(self, primary: Answer, shadow: Answer) -> Difference:
+        found = self._found(primary, shadow)
+        if found.agrees and primary.is_redacted and shadow.is_redacted and self._hides(primary):
+            score = self._unknown_score(primary)
+            return Difference(False, Failure.UNREADABLE, primary.service_ns, shadow.service_ns, score=score)
+        return found
+
+    def _found(self, primary: Answer, shadow: Answer) -> Difference:
         if primary.outcome != _ANSWERED or shadow.outcome != _ANSWERED:
             failure = _failure(primary, shadow)
             score = self._unknown_score(primary) if failure is Failure.TOO_LARGE else None
@@ -55,6 +66,15 @@ class Comparer:
         if is_whole and primary.is_decoded and shadow.is_decoded:
             return self._compared(primary, shadow)
         return _unread(primary, shadow, self._unknown_score(primary))
+
+    def _hides(self, answer: Answer) -> bool:
+        """Whether another value in the place of one that was redacted would be a difference."""
+        kept = msgspec.msgpack.encode((answer.table.rows, answer.document))
+        rows, document = msgspec.msgpack.decode(kept.replace(_REDACTED, _ANOTHER))
+        table = Table(answer.table.names, rows)
+        return not self._compared(
+            answer, msgspec.structs.replace(answer, table=table, document=document, body=b"")
+        ).agrees
 
     def paths(self, primary: Answer, shadow: Answer) -> tuple[PathDifference, ...]:
         """Where the documents differ, for whoever reads the pair; `compare` looks only where columns cannot tell."""
