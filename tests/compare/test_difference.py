@@ -352,6 +352,8 @@ SCORES = [
     (answer(0.5), answer("x"), math.nan),
     (answer(0.5), answer(10**400), math.nan),
     (answer("x"), answer("y"), None),
+    (answer(None), answer(None), None),
+    (replace(answer("<redacted>"), is_redacted=True), replace(answer("<redacted>"), is_redacted=True), None),
     (answer(0.5), STRANGE, math.nan),
     (answer("x"), STRANGE, None),
     (answer(0.5), replace(answer(0.6), is_whole=False), math.nan),

@@ -47,24 +47,22 @@ class Comparer:
         self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], list[_Planned]] = {}
 
     def compare(self, primary: Answer, shadow: Answer) -> Difference:
-        found = self._found(primary, shadow)
-        if found.agrees and primary.is_redacted and shadow.is_redacted and self._hides(primary):
-            score = self._unknown_score(primary)
-            return Difference(False, Failure.UNREADABLE, primary.service_ns, shadow.service_ns, score=score)
-        return found
-
-    def _found(self, primary: Answer, shadow: Answer) -> Difference:
         if primary.outcome != _ANSWERED or shadow.outcome != _ANSWERED:
             failure = _failure(primary, shadow)
             score = self._unknown_score(primary) if failure is Failure.TOO_LARGE else None
             return Difference(False, failure, primary.service_ns, shadow.service_ns, score=score)
         is_whole = primary.is_whole and shadow.is_whole
         if is_whole and primary.body == shadow.body and primary.status == shadow.status:
+            zero = None if self._score is None or not _scores(self._score.column, primary) else 0.0
+            if primary.is_redacted and self._hides(primary):
+                return _unknown(primary, shadow, zero)
             rows = len(primary.table.rows) or 1
-            zero = None if self._score is None or self._score.column not in primary.table.names else 0.0
             return Difference(True, Failure.NONE, primary.service_ns, shadow.service_ns, rows, 0, zero)
         if is_whole and primary.is_decoded and shadow.is_decoded:
-            return self._compared(primary, shadow)
+            found = self._compared(primary, shadow)
+            if found.agrees and primary.is_redacted and shadow.is_redacted and self._hides(primary):
+                return _unknown(primary, shadow, found.score)
+            return found
         return _unread(primary, shadow, self._unknown_score(primary))
 
     def _hides(self, answer: Answer) -> bool:
@@ -211,9 +209,13 @@ def _unread(primary: Answer, shadow: Answer, score: float | None) -> Difference:
     elif primary.is_decoded and primary.is_whole and shadow.is_whole and not shadow.is_beyond_us:
         failure = Failure.SHADOW_UNREADABLE
     else:
-        return Difference(False, Failure.UNREADABLE, primary.service_ns, shadow.service_ns, score=score)
+        return _unknown(primary, shadow, score)
     rows = len(primary.table.rows) or 1
     return Difference(False, failure, primary.service_ns, shadow.service_ns, rows, rows, score)
+
+
+def _unknown(primary: Answer, shadow: Answer, score: float | None) -> Difference:
+    return Difference(False, Failure.UNREADABLE, primary.service_ns, shadow.service_ns, score=score)
 
 
 def _scores(column: str, answer: Answer) -> list[Any]:
