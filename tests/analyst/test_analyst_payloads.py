@@ -97,6 +97,26 @@ def test_a_shadow_that_answers_in_json_is_compared_with_tensors_behind_it(
     }
 
 
+@pytest.mark.parametrize(
+    ("kind", "answers", "expected"),
+    [
+        (b"text/plain", (b"cat", b"dog"), (1, 0)),
+        (b"text/plain", (b"cat", b"cat\n"), (1, 0)),
+        (OCTETS, (b"\xff\x00", b"\xff\x01"), (0, 0)),
+        (OCTETS, (b"\xff\x00", b"\xff\x00"), (1, 1)),
+    ],
+)
+def test_answers_of_the_same_size_are_not_the_same_for_it(
+    tmp_path: Path, kind: bytes, answers: tuple[bytes, bytes], expected: tuple[int, int]
+) -> None:
+    bare: Any = {"target": b"/predictions/m", "request_type": b"image/png", "response_type": kind}
+    stage = Stage(tmp_path)
+    stage.analyse([primary(1, b"\x89PNG", answers[0], **bare), shadow(1, answers[1], **bare)])
+    shown = stage.shadow()
+
+    assert expected == (shown["compared"], shown["agreeing"])
+
+
 def test_a_streamed_answer_is_text_tokens_and_times(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     answered(stage, SPOKEN[-1])

@@ -33,6 +33,19 @@ def test_bytes_are_a_row_of_their_size() -> None:
     assert cells(requested(torchserve, b"\x89PNG1234", b"image/png")) == (("size",), [[8]])
 
 
+def test_an_answer_that_is_no_json_is_a_text() -> None:
+    assert cells(answered(torchserve, "größer als".encode(), b"text/plain")) == (("prediction",), [["größer als"]])
+
+
+@pytest.mark.parametrize(("answer", "kind"), [(b"\x89PNG1234", b""), (b"PNG", b"image/png"), (b"[1, 2]", b"audio/wav")])
+def test_an_answer_of_other_bytes_is_not_read(answer: bytes, kind: bytes) -> None:
+    assert answer_fault(torchserve, answer, kind) is Fault.UNSUPPORTED
+
+
+def test_json_beyond_our_limits_is_no_other_kind_of_bytes() -> None:
+    assert request_fault(torchserve, b"[" * 1_000 + b"]" * 1_000, b"") is Fault.TOO_DEEP
+
+
 def test_bytes_that_happen_to_be_json_are_read_unless_they_are_said_to_be_an_image() -> None:
     assert cells(requested(torchserve, b"[1, 2]", b"")) == (("0", "1"), [[1, 2]])
     assert cells(requested(torchserve, b"[1, 2]", b"image/png")) == (("size",), [[6]])

@@ -1,26 +1,30 @@
 """TorchServe's inference API, `/predictions/{model}`: whatever the model's handler takes, and whatever it gives.
 
-Bytes that are no JSON (an image, a tensor) are a row of their size alone. The default image classifier answers with its
+A request of bytes that are no JSON (an image, a tensor) is a row of its size alone. An answer that is no JSON is a text;
+of other bytes we cannot say if two are alike, and their sizes would say so of any two tensors. The default image classifier answers with its
 five most likely classes, `{"tabby": 0.4, "tiger_cat": 0.3, …}`: keys that change from answer to answer, so the first is
 the prediction's label and its value the score. The text classifier answers with all classes in their own order, the
 largest of which is the label. https://docs.pytorch.org/serve/inference_api.html
 """
 
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any, Final
 
 from watchtower.payload.derive import labelled
-from watchtower.payload.fault import PayloadError
+from watchtower.payload.fault import Fault, PayloadError
 from watchtower.payload.generic import json_input, json_output
 from watchtower.payload.message import Decoded, Message
-from watchtower.payload.parse import parsed, parsed_if_json
+from watchtower.payload.parse import BLANKS, as_text, parsed, parsed_if_json
 from watchtower.payload.rows import PREDICTION, input_rows, output_rows
 from watchtower.table import EMPTY, Table
 
 SIZE: Final = "size"
+_MEDIA: Final = (b"image/", b"audio/", b"video/")
 _NONE: Final = object()  # JSON's null is a document
 _TOP_CLASSES: Final = 2
 _ROUNDING: Final = 1e-3
+_NO_JSON: Final = frozenset({Fault.EMPTY, Fault.BAD_UTF8, Fault.NOT_JSON})
 _are_floats: Final = frozenset({float}).issuperset
 
 
@@ -33,7 +37,7 @@ class TorchServe:
     def request(self, body: bytes, message: Message, /) -> Decoded:
         document = _json_or_none(body, message)
         if document is _NONE:
-            return _sized(body)
+            return Decoded(Table((SIZE,), [[len(body)]]))
         if type(document) is dict and type(document.get("instances")) is list:
             return Decoded(input_rows(document["instances"]), document)
         return Decoded(json_input(document), document)
@@ -43,7 +47,7 @@ class TorchServe:
             return Decoded(EMPTY, parsed_if_json(body))
         document = _json_or_none(body, message)
         if document is _NONE:
-            return _sized(body)
+            return Decoded(output_rows(_text(body, message)))
         if type(document) is dict and type(document.get("predictions")) is list:
             return Decoded(labelled(output_rows(document["predictions"]), self._classes), document)
         table = _top_classes(document) or labelled(json_output(document), self._classes)
@@ -52,18 +56,23 @@ class TorchServe:
 
 def _json_or_none(body: bytes, message: Message) -> Any:
     """The document, or `_NONE` where the bytes are of another kind and nobody said that they are JSON."""
-    if message.media_type.startswith((b"image/", b"audio/", b"video/")):
+    if message.media_type.startswith(_MEDIA):
         return _NONE
     try:
         return parsed(body)
-    except PayloadError:
-        if message.media_type.endswith(b"json"):
+    except PayloadError as error:
+        if message.media_type.endswith(b"json") or error.fault not in _NO_JSON:
             raise
         return _NONE
 
 
-def _sized(body: bytes) -> Decoded:
-    return Decoded(Table((SIZE,), [[len(body)]]))
+def _text(body: bytes, message: Message) -> str:
+    if not body.strip(BLANKS):
+        raise PayloadError(Fault.EMPTY)
+    if not message.media_type.startswith(_MEDIA):
+        with suppress(PayloadError):
+            return as_text(body)
+    raise PayloadError(Fault.UNSUPPORTED, "bytes that are neither JSON nor text")
 
 
 def _top_classes(document: Any) -> Table | None:
