@@ -69,13 +69,16 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def has_header(body: bytes) -> bool:
-    """Whether the first line is of names: none of them a number, none missing, none twice, and a line follows."""
+    """Whether the first line is of names: none of them a number, none missing, none twice, and a line follows.
+
+    But the first may be: so pandas writes the column of its index, unless it is told not to.
+    """
     lines = _lines(body[:_HEAD].decode("utf-8-sig", "replace"))
     try:
         first = next(filter(None, csv.reader(lines, strict=True)), [])
     except csv.Error:
         return False
-    cells = [value(name) for name in first]
+    cells = [value(name) for name in (first[1:] if first and not first[0] else first)]
     is_of_names = all(type(cell) is str for cell in cells) and len(set(cells)) == len(cells)
     return bool(cells) and is_of_names and any(line.strip() for line in lines)
 
