@@ -1,6 +1,7 @@
 """Protocols that say little of their JSON: TorchServe, none at all, and an operator's mapping."""
 
 import math
+from time import process_time
 from typing import Any
 
 import pytest
@@ -164,6 +165,17 @@ def test_a_descent_that_finds_a_long_value_at_each_level_is_refused(value: Any, 
     mapping = MappingSettings(outputs=(column("$..a" if not rows else "$"),), output_rows=rows)
 
     assert answer_fault(Mapped(mapping), document) is Fault.TOO_LARGE
+
+
+@pytest.mark.slow
+def test_no_more_matches_are_looked_for_than_can_be_rows() -> None:
+    body = b"[" + b",".join([b'{"a":1}'] * 900_000) + b"]"
+    begun = process_time()
+
+    assert (answer_fault(Mapped(MappingSettings(outputs=(column("$[*].a"),))), body), process_time() - begun < 4) == (
+        Fault.TOO_MANY_ROWS,
+        True,
+    )
 
 
 def test_rows_that_are_nowhere_are_none() -> None:

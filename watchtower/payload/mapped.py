@@ -1,6 +1,7 @@
 """Any JSON by a mapping that the operator writes: a JSONPath (RFC 9535) for each column, and one to the rows."""
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any, Final
 
 import jsonpath
@@ -10,7 +11,7 @@ from jsonpath.selectors import IndexSelector, NameSelector
 from watchtower.payload.cells import as_json, cell
 from watchtower.payload.derive import labelled
 from watchtower.payload.fault import Fault, PayloadError
-from watchtower.payload.limits import MAX_BODY
+from watchtower.payload.limits import MAX_BODY, MAX_ROWS
 from watchtower.payload.message import Decoded, Message
 from watchtower.payload.parse import parsed, parsed_if_json
 from watchtower.payload.rows import check_repeated, check_size, weight
@@ -113,8 +114,15 @@ def _finder(path: str) -> _Finder:
         raise ValueError(f"{right}: {error.args[0]}") from error
     steps = _steps(compiled) if isinstance(compiled, jsonpath.JSONPath) else None
     if steps is None:
-        return compiled.findall
+        return lambda document: _found(compiled, document)
     return lambda document: _follow(document, steps)
+
+
+def _found(path: jsonpath.JSONPath | jsonpath.CompoundJSONPath, document: Any) -> list[Any]:
+    """No more than can be rows: each match takes a kilobyte and 10 µs, and 10 kB of gzip hold a million."""
+    found = [match.obj for match in islice(path.finditer(document), MAX_ROWS + 1)]
+    check_size(len(found), 1)
+    return found
 
 
 def _steps(path: jsonpath.JSONPath) -> tuple[str | int, ...] | None:
