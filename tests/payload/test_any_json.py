@@ -57,7 +57,9 @@ def test_what_is_said_to_be_json_has_to_be() -> None:
 
 
 def test_the_most_likely_of_named_classes_is_the_label() -> None:
-    assert cells(answered(torchserve, {"tabby": 0.5, "lynx": 0.25}, b"")) == (
+    likeliest = {"tabby": 0.5, "lynx": 0.25, "tiger cat": 0.0625, "remote": 0.03125, "plastic bag": 0.015625}
+
+    assert cells(answered(torchserve, likeliest, b"")) == (
         ("prediction.label", "prediction.score"),
         [["tabby", 0.5]],
     )
@@ -77,6 +79,8 @@ def test_shares_of_all_classes_have_a_label_in_whatever_order(negative: float, p
     "document",
     [
         {"a": 0.25, "b": 0.5},
+        {"score": 0.5, "uncertainty": 0.25},
+        {"a": 0.0625, "b": 0.5, "c": 0.25, "d": 0.03125, "e": 0.015625},
         {"a": 0.9, "b": 0.8},
         {"a": 0.5},
         {"a": 1, "b": 0},

@@ -22,7 +22,8 @@ from watchtower.table import EMPTY, Table
 SIZE: Final = "size"
 _MEDIA: Final = (b"image/", b"audio/", b"video/")
 _NONE: Final = object()  # JSON's null is a document
-_TOP_CLASSES: Final = 2
+_FEWEST_CLASSES: Final = 2
+_TOP_CLASSES: Final = 5  # the default handler's `topk`; of fewer classes it gives all
 _ROUNDING: Final = 1e-3
 _NO_JSON: Final = frozenset({Fault.EMPTY, Fault.BAD_UTF8, Fault.NOT_JSON})
 _are_floats: Final = frozenset({float}).issuperset
@@ -76,15 +77,19 @@ def _text(body: bytes, message: Message) -> str:
 
 
 def _top_classes(document: Any) -> Table | None:
-    """Two or more shares under names: of all classes in any order, or of the likeliest, falling."""
-    if type(document) is not dict or len(document) < _TOP_CLASSES:
+    """Shares under names: of all classes in any order, or of the five likeliest, falling.
+
+    Two or three numbers that fall are as often a score and something about it.
+    """
+    if type(document) is not dict or len(document) < _FEWEST_CLASSES:
         return None
     shares = list(document.values())
     if not _are_floats(map(type, shares)) or not min(shares) >= 0:
         return None
     total = sum(shares)
     is_of_all = abs(total - 1) <= _ROUNDING
-    if not is_of_all and (not total < 1 or shares != sorted(shares, reverse=True)):
+    are_likeliest = len(shares) >= _TOP_CLASSES and total < 1 and shares == sorted(shares, reverse=True)
+    if not is_of_all and not are_likeliest:
         return None
     label, score = max(document.items(), key=itemgetter(1))
     return Table((f"{PREDICTION}.label", f"{PREDICTION}.score"), [[label, score]])
