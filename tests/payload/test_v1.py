@@ -43,6 +43,11 @@ def test_a_list_of_numbers_is_a_vector() -> None:
     assert cells(requested(v1, {"instances": [{"a": [1, 2.5]}]})) == (("a",), [[[1, 2.5]]])
 
 
+def test_nested_lists_of_unlike_lengths_are_no_vector() -> None:
+    """[1, 2, 3], [4] would be the same as [1, 2], [3, 4]."""
+    assert cells(answered(v1, {"predictions": [[[1, 2, 3], [4]]]}))[1] == [["[[1,2,3],[4]]"]]
+
+
 def test_nested_lists_of_numbers_are_one_vector_row_by_row() -> None:
     assert cells(requested(v1, {"instances": [{"a": [[1, 2], [3, 4]]}]})) == (("a",), [[[1, 2, 3, 4]]])
 

@@ -20,7 +20,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def cell(value: object) -> Cell:
-    """A scalar as it is, numbers in lists as one vector (row-major), anything else as its JSON text."""
+    """A scalar as it is, numbers in lists as one vector (row-major, all lists of a level as long), anything else as its JSON text."""
     if isinstance(value, list):
         return _vector(value)
     if isinstance(value, dict):
@@ -37,6 +37,8 @@ def _vector(values: list[object]) -> Cell:
         return values
     flat: list[object] = values
     while flat and all(type(value) is list for value in flat):
+        if len(set(map(len, flat))) > 1:  # type: ignore[arg-type]  # lists; where one ends would be lost
+            return as_json(values)
         flat = list(chain.from_iterable(flat))  # type: ignore[arg-type]  # they are lists, all of them
     if not _all_loose_numbers(map(type, flat)):
         return as_json(values)
