@@ -207,6 +207,7 @@ def test_a_side_without_columns_has_no_rows_and_still_a_document() -> None:
         ("maybe", Kind.BOOLEAN, "maybe"),
         (7, Kind.CATEGORY, "7"),
         (True, Kind.CATEGORY, "true"),
+        (math.inf, Kind.CATEGORY, math.inf),
         ("a", Kind.TEXT, "a"),
         ("2024-01-01T00:00:00Z", Kind.TIMESTAMP, "2024-01-01T00:00:00Z"),
         (None, Kind.NUMBER, None),

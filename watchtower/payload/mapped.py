@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from itertools import islice
+from math import isfinite
 from typing import Any, Final
 
 import jsonpath
@@ -164,7 +165,7 @@ def _brought(value: Cell, kind: Kind) -> Cell:
             return int(number) if isinstance(number, float) and number.is_integer() and abs(number) < 2**53 else number
         case Kind.BOOLEAN if not isinstance(value, bool):
             return _TRUTHS.get(str(value).lower(), value)
-        case Kind.CATEGORY | Kind.TEXT if not isinstance(value, str):
+        case Kind.CATEGORY | Kind.TEXT if isinstance(value, (int, float)) and isfinite(value):  # JSON has no other
             return as_json(value)
         case _:
             return value
