@@ -187,15 +187,18 @@ def test_a_byte_that_turned_is_found_by_who_verifies(tmp_path: Path) -> None:
         assert query.run(ALL).table().to_pylist() == [{"request_id": "2", "a": "y"}]
 
 
-def test_a_page_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [slice(10, 50), slice(-400, -360), slice(-8, -4)], ids=["page", "footer", "length"])
+def test_a_part_that_cannot_be_read_is_the_stores_fault(place: slice, tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         (spoilt,) = keep_rows(store, *range(500), in_a=list(range(500)))
     path = tmp_path / FOLDER / spoilt.path
     damaged = bytearray(path.read_bytes())
-    damaged[10:50] = b"\xff" * 40
+    damaged[place] = b"\xff" * len(damaged[place])
     path.write_bytes(damaged)
-    with Query(tmp_path, SETTINGS) as query, pytest.raises((StoreError, QueryError)):
+    with Query(tmp_path, SETTINGS) as query, pytest.raises(StoreError, match="--verify") as caught:
         query.run(ALL).table()
+
+    assert caught.value.fault is StoreFault.DAMAGED
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,9 @@ from watchtower.store.views import create, literal, views
 _BATCH: Final = 8192  # rows of an answer that are in memory at once
 # What Arrow has no type for: it came as another number, as bytes, or without its zone.
 _LOST: Final = re.compile(r"\b(UHUGEINT|BIGNUM|BIT|TIME WITH TIME ZONE)\b")
+# How DuckDB words it, when it is not an IOException: a page, a footer. Of what Thrift says it has no class at all.
+_UNREADABLE: Final = re.compile("Failed to read file|Footer length error")
+_DAMAGED: Final = "a file of the store is damaged or gone: `watchtower query --verify` names it, and leaves it out"
 _NO_MEMORY: Final = "Out of Memory Error"
 _TOO_LARGE: Final = "this needs more memory than a query may have: ask for less at once, or raise store.query_memory"
 
@@ -122,8 +125,10 @@ def _translated() -> Iterator[None]:
     """DuckDB's own errors, and Arrow's with DuckDB's text in them."""
     try:
         yield
-    except duckdb.IOException as error:
-        raise StoreError(StoreFault.DAMAGED, str(error)) from error
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        # What DuckDB advises then are settings that are locked.
-        raise QueryError(_TOO_LARGE if _NO_MEMORY in str(error) else str(error)) from error
+        if _NO_MEMORY in str(error):  # what DuckDB advises then are settings that are locked
+            raise QueryError(_TOO_LARGE) from error
+        is_unclassed = type(error) is duckdb.Error
+        if is_unclassed or isinstance(error, duckdb.IOException) or _UNREADABLE.search(str(error)):
+            raise StoreError(StoreFault.DAMAGED, f"{error}\n{_DAMAGED}") from error
+        raise QueryError(str(error)) from error
