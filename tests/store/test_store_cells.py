@@ -25,6 +25,7 @@ from watchtower.table import Kind
         ([1, 2**63], [1.0, 2.0**63], Type.NUMBER),
         ([10**400, 1], [math.inf, 1.0], Type.NUMBER),
         (["a", 2**60], ["a", "1152921504606846976"], Type.TEXT),
+        (["a", math.nan, -math.inf, 1e300, 1e-7], ["a", "nan", "-inf", "1e+300", "1e-07"], Type.TEXT),
         (["\ud800", "b"], ["\\ud800", "b"], Type.TEXT),
         ([[1, "a"], [2]], ['[1,"a"]', "[2]"], Type.TEXT),
         ([["a"], ["b", "c"]], ['["a"]', '["b","c"]'], Type.TEXT),

@@ -125,11 +125,16 @@ def _as_text(values: Sequence[object]) -> pa.Array:
 
 
 def _text(value: object) -> str:
-    """A lone surrogate and a byte that is no UTF-8 stay readable, as an escape."""
+    """Numbers as DuckDB casts those of other files: one value is one text. As JSON, NaN would be the word `null`.
+
+    A lone surrogate and a byte that is no UTF-8 stay readable, as an escape.
+    """
     if isinstance(value, bytes):
         return value.decode(errors="backslashreplace")
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, float):
+        return float.__repr__(value)  # numpy's own would name its type
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _EXACT:
         return repr(_float(value)) if abs(value) >= 1 << 64 else str(value)
     return msgspec.json.encode(value, enc_hook=repr).decode()
