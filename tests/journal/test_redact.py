@@ -64,6 +64,29 @@ def test_several_paths_are_all_replaced() -> None:
     assert redacted({"a": 1, "b": 2, "c": 3}, "$.a", "$.b") == {"a": REDACTED, "b": REDACTED, "c": 3}
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "kept"),
+    [
+        ("$..ssn", b'{"user": {"ssn": "123"}, "user": {"age": 4}}', b'{"user":{"age":4}}'),
+        ("$.a.b", b'{"a": {"b": "123"}, "a": 1}', b'{"a":1}'),
+        ("$.ssn.last", b'{"ssn": {"last": "123"}, "ssn": {}}', b'{"ssn":{}}'),
+        ("$.*[0]", b'{"a": ["123"], "a": []}', b'{"a":[]}'),
+        ("$..ssn", rb'{"user": {"\u0073sn": "123"}, "user": 1}', b'{"user":1}'),
+        ("$..['a/b']", rb'{"user": {"a\/b": "123"}, "user": 1}', b'{"user":1}'),
+        ("""$..['a"b']""", rb'{"user": {"a\"b": "123"}, "user": 1}', b'{"user":1}'),
+        ("$..größe", '{"user": {"größe": "123"}, "user": 1}'.encode(), b'{"user":1}'),
+    ],
+)
+def test_nothing_private_is_kept_under_the_first_of_two_equal_keys(path: str, body: bytes, kept: bytes) -> None:
+    assert Redactor([path]).apply(body, JSON, b"", whole=True).body == kept
+
+
+def test_a_text_in_which_no_private_key_stands_is_kept_as_it_was_sent() -> None:
+    body = b'{"user": 1, "user": 2.50}'
+
+    assert apply(body) == (body, BodyNote.WHOLE, b"")
+
+
 def test_a_changed_body_is_redacted() -> None:
     assert apply(b'{"ssn":"1","x":0.1}') == (b'{"ssn":"<redacted>","x":0.1}', BodyNote.REDACTED, b"")
 

@@ -2,7 +2,9 @@
 
 Private first: with redaction configured, a body is kept only when all of it was understood. One that is cut, in an
 encoding or a format that we do not read, or no valid JSON, is not kept at all. What was understood and held nothing
-private is kept as it was sent. Values inside a JSON text that is itself a string are not looked into.
+private is kept as it was sent, but for what its reader passes over: of a key that stands twice in an object the last one
+is read, so where a private key may stand in the text, what was read is kept. Values inside a JSON text that is itself a
+string are not looked into.
 
 Understood are JSON, lines of JSON (NDJSON) and server-sent events whose data is JSON; each plain, gzip or deflate. A
 body that was changed is kept decoded, so its encoding is then empty.
@@ -118,6 +120,7 @@ class Redactor:
 
     def __init__(self, paths: Iterable[str], max_decoded: int = MAX_DECODED) -> None:
         self._paths = compile_paths(paths)
+        self._names = tuple(map(_last_name, self._paths))
         self._max_decoded = max_decoded
 
     def apply(self, body: bytes, content_type: bytes, encoding: bytes, *, whole: bool) -> Redacted:
@@ -178,7 +181,17 @@ class Redactor:
             raise ValueError("not JSON") from error
         holder = [value]  # so that the whole body, too, lies in something
         found = [_replace(holder, path) for path in self._paths]
-        return msgspec.json.encode(holder[0]) if any(found) else None
+        return msgspec.json.encode(holder[0]) if any(found) or self._may_hide(text) else None
+
+    def _may_hide(self, text: bytes) -> bool:
+        """Whether something private may lie under the first of two equal keys. Escapes can spell any name."""
+        return b"\\u" in text or b"\\/" in text or any(name in text for name in self._names)
+
+
+def _last_name(path: Path) -> bytes:
+    """As it stands in a text; nothing, which stands in every text, of a path without a name."""
+    names = [step.key for step in path if isinstance(step.key, str)]
+    return msgspec.json.encode(names[-1])[1:-1] if names else b""
 
 
 def _decoded(body: bytes, encoding: bytes, limit: int) -> bytes:
