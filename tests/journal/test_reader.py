@@ -236,11 +236,25 @@ def test_a_final_segment_that_was_read_to_its_end_is_behind_the_place(tmp_path: 
 
 def test_a_stream_without_segments_is_forgotten(tmp_path: Path, reader: JournalReader) -> None:
     path = write_segment(tmp_path, numbered(1))
+    write_segment(tmp_path, numbered(2), stream="w2-1")
     read(reader)
     path.unlink()
     read(reader)
 
-    assert reader.positions == {}
+    assert list(reader.positions) == ["w2-1"]
+
+
+def test_a_folder_that_was_away_for_a_look_is_not_read_again(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    journal.mkdir()
+    write_segment(journal, numbered(2))
+    reader = JournalReader(journal, None)
+    first = read(reader)
+    journal.rename(tmp_path / "away")
+    meanwhile = read(reader)
+    (tmp_path / "away").rename(journal)
+
+    assert (len(first), meanwhile, read(reader)) == (2, [], [])
 
 
 def test_a_damaged_offsets_file_says_what_to_do(tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ class JournalReader:
         would be hours apart, and whoever joins records in event order would give up what still lies unread.
         """
         present = {stream: list(found) for stream, found in groupby(segments(self._directory), lambda s: s.stream)}
-        self._forget(present.keys())
+        if present:  # none at all is a disk that is away, and its streams come back with it
+            self._forget(present.keys())
         begun = [_Unread(self._tail(stream), found) for stream, found in present.items()]
         waiting = [(unread.started_ns, number, unread) for number, unread in enumerate(begun) if self._fill(unread)]
         heapify(waiting)
