@@ -123,6 +123,15 @@ def test_the_end_of_a_recording_closes_everything() -> None:
     assert found == [(0, MINUTE_NS), (MINUTE_NS, MINUTE_NS), (0, HOUR_NS), (0, DAY_NS)]
 
 
+def test_what_comes_behind_the_end_of_a_recording_has_windows_of_its_own() -> None:
+    minutes = windows()
+    put(minutes, 1, 61)
+    minutes.rest()
+    put(minutes, 62, 121, 180)
+
+    assert (minutes.late, closed(minutes)) == (1, [(120, 60, [121])])
+
+
 def test_it_goes_on_after_a_restart() -> None:
     minutes, restarted = windows(lateness=10), windows(lateness=10)
     put(minutes, 5, 65, 4, 80)

@@ -119,11 +119,16 @@ class Windows(Generic[T]):
         return found
 
     def rest(self) -> list[Window[T]]:
-        """Everything that is still open, closed now: the end of a recording. Nothing is taken after it."""
-        longest = self._lengths[-1]
+        """Everything that is still open, closed now: the end of a recording. What comes later begins windows of its own."""
+        reached_ns, longest = self.watermark_ns, self._lengths[-1]
+        until = max(
+            (start + length for length, start in self._open if length == self._lengths[0]), default=self._closed_until
+        )
         last = max((start - start % longest + longest for _, start in self._open), default=self._closed_until)
         self.watermark_ns = max(self.watermark_ns, last + self._lateness)
-        return self.closed()
+        found = self.closed()
+        self.watermark_ns, self._closed_until = reached_ns, until
+        return found
 
     @property
     def open(self) -> int:
