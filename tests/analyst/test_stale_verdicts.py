@@ -1,4 +1,4 @@
-"""`watchtower compare` where the analyst has not read all that was recorded, or has had nothing to read for long."""
+"""`watchtower compare` and `drift` where the analyst has not read all that was recorded, or has had nothing to read for long."""
 
 import json
 import time
@@ -48,6 +48,22 @@ def test_a_verdict_is_not_decided_while_nobody_reads_what_is_recorded(
     assert (status, lines[0]) == (3, "churn/v2: UNDECIDED")
     assert lines[1] == "  STALE: it was within; the analyst has read nothing of what came since"
     assert "61m ago: it is not running, or far behind" in lines[2]
+
+
+def drifted(stage: Stage) -> int:
+    return main(["drift", "--data-dir", str(stage.data_dir)])
+
+
+def test_no_alarm_is_known_to_stand_or_not_while_nobody_reads_what_is_recorded(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = drifted(stage)
+    recorded(stage, ago_s=3700)
+    capsys.readouterr()
+    status = drifted(stage)
+
+    assert (before, status) == (0, 3)
+    assert "  STALE: it was no alarm; the analyst has read nothing of what came since" in capsys.readouterr().out
 
 
 def test_json_says_since_when_a_verdict_is_stale(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

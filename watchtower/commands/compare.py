@@ -7,12 +7,10 @@ from typing import Final
 import msgspec
 
 from watchtower.analyst.documents import SHADOW, ShadowView, VerdictView, WorstPairView
-from watchtower.commands import found
-from watchtower.commands.behind import MAX_LAG_S, unread_since
+from watchtower.commands import behind, found
 from watchtower.commands.layout import WIDTH, cut, moment, number, printable, seconds, share, table
-from watchtower.commands.quantities import count, duration
+from watchtower.commands.quantities import count
 from watchtower.errors import ConfigError
-from watchtower.units import format_duration
 
 EXAMPLES: Final = """\
 examples:
@@ -39,13 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     found.add_arguments(parser)
     parser.add_argument("--shadow", metavar="NAME", help="only this shadow")
     parser.add_argument("--worst", metavar="N", type=count, default=0, help="show the pairs that differ most (0)")
-    parser.add_argument(
-        "--max-lag",
-        metavar="DURATION",
-        type=duration,
-        default=MAX_LAG_S,
-        help=f"how long ago what the analyst has not read may have been recorded ({format_duration(MAX_LAG_S)})",
-    )
+    behind.add_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -57,8 +49,7 @@ def main(args: argparse.Namespace) -> int:
         if not views:
             raise ConfigError([f"{args.data_dir}: the analyst has told nothing about a shadow {args.shadow}"])
     now = time.time()
-    unread = unread_since(args.data_dir)
-    stale_since = unread if unread is not None and now - unread > args.max_lag else None
+    stale_since = behind.stale_since(args, now)
     if args.json:
         found.print_json([as_json(view, stale_since) for view in views])
     else:
@@ -93,8 +84,7 @@ def told(
     twin = ", a twin of the primary: it measures, and is not judged" if view.is_twin else ""
     yield f"{view.endpoint}/{view.shadow}: {decision(view, stale_since).upper()}{twin}"
     if stale_since is not None:
-        yield f"  STALE: it was {view.decision}; the analyst has read nothing of what came since"
-        yield f"  {moment(stale_since, now)}: it is not running, or far behind, as /api/v1/status and the log say"
+        yield from behind.told(stale_since, view.decision, now)
     unlike = view.compared - view.agreeing  # of 100,000 pairs, the share that agrees would be rounded to all of them
     disagree = f", {unlike:,} of those ({share(unlike / view.compared)}) disagree" if view.compared else ""
     yield f"  {view.pairs:,} pairs, {view.compared:,} compared{disagree}; the last {moment(view.last_event, now)}"

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from watchtower.analyst.documents import DRIFT, AlarmView, ColumnDriftView, DriftView
-from watchtower.commands import found
+from watchtower.commands import behind, found
 from watchtower.commands.layout import WIDTH, cut, moment, number, printable, share, table
 from watchtower.commands.quantities import count
 
@@ -15,7 +17,7 @@ examples:
   watchtower drift --endpoint churn --columns 20
   watchtower drift --json || page somebody
 
-exit status: 0 no alarm stands, 1 one does, 2 wrong usage or nothing there.
+exit status: 0 no alarm stands, 1 one does, 3 nobody has looked at what came of late, 2 wrong usage or nothing there.
 An alarm is raised as rarely on unchanged traffic as `drift.false_alarms` asks; large effects in one small window are none."""
 
 _SHOWN: Final = ("psi", "wasserstein", "missing", "new_words")
@@ -25,25 +27,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     found.add_arguments(parser)
     parser.add_argument("--columns", metavar="N", type=count, default=5, help="show those with the most evidence (5)")
+    behind.add_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     views = found.documents(args.data_dir, DRIFT, DriftView, args.endpoint)
+    now = time.time()
+    stale_since = behind.stale_since(args, now)
     if args.json:
-        found.print_json(views)
+        found.print_json([{**msgspec.to_builtins(view), "stale_since": stale_since} for view in views])
     else:
-        now = time.time()
-        found.print_lines([line for view in views for line in (*told(view, now, args.columns, args.data_dir), "")][:-1])
-    return 1 if any(view.alarms for view in views) else 0
+        lines = [(*told(view, now, args.columns, args.data_dir, stale_since), "") for view in views]
+        found.print_lines([line for each in lines for line in each][:-1])
+    if any(view.alarms for view in views):
+        return 1
+    return 0 if stale_since is None else behind.STALE_STATUS
 
 
-def told(view: DriftView, now: float, columns: int, data_dir: Path = found.HERE) -> Iterator[str]:
-    if view.baseline is None:
-        yield f"{view.endpoint}: no baseline yet: {printable(view.waiting_for) or 'no rows have come'}"
-        return
+def told(
+    view: DriftView, now: float, columns: int, data_dir: Path = found.HERE, stale_since: float | None = None
+) -> Iterator[str]:
     standing = len(view.alarms)
     alarms = "no alarm" if not standing else "1 ALARM" if standing == 1 else f"{standing} ALARMS"
-    yield f"{view.endpoint}: {alarms}, held against the baseline {view.baseline}"
+    if view.baseline is None:
+        yield f"{view.endpoint}: no baseline yet: {printable(view.waiting_for) or 'no rows have come'}"
+    else:
+        yield f"{view.endpoint}: {alarms}, held against the baseline {view.baseline}"
+    if stale_since is not None:
+        yield from behind.told(stale_since, alarms, now)
+    if view.baseline is None:
+        return
     yield f"  {view.windows:,} windows, the last {moment(view.last_window, now)}; false alarms: {view.promise}"
     if view.waiting_for:
         yield f"  {printable(view.waiting_for)}"
