@@ -17,7 +17,7 @@ from watchtower.analyst.labelling import Labelling
 from watchtower.analyst.measuring import Measuring
 from watchtower.analyst.watching import Watch
 from watchtower.baselines import no_beat
-from watchtower.clock import Clock, patient
+from watchtower.clock import SECOND, Clock, patient
 from watchtower.config.model import Config, EndpointConfig
 from watchtower.report_keeper import alarm_pages
 from watchtower.store.fault import StoreError
@@ -26,6 +26,7 @@ from watchtower.store.schemas import TableName
 from watchtower.store.store import Store
 
 KEEP_HOUSE_S: Final = 30.0
+FOR_EVER_NS: Final = 1 << 62
 LEAVE_S: Final = 5.0  # for a merge that is under way; half of one is no harm, for no manifest names it
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,12 @@ def assembled(
             store, {one.name: Measuring(one.performance) for one in config.endpoints}, clock, _settle_s(config)
         )
         defect = partial(observer.defect, Work.BASELINE)
-        endpoints = {one.name: _endpoint(one, store, labels, clock, data_dir, beat, defect) for one in config.endpoints}
+        # Of a recording that somebody keeps, bodies are kept as well.
+        bodies_ns = round(config.capture.retention * SECOND) if journal is None else FOR_EVER_NS
+        endpoints = {
+            one.name: _endpoint(one, store, labels, clock, data_dir, beat, defect, bodies_ns)
+            for one in config.endpoints
+        }
         for name, endpoint in endpoints.items():
             endpoint.restore(store.state.blobs(f"{name}/"), clock.wall_ns())
         observer.resumed(endpoints.values())
@@ -132,6 +138,7 @@ def _endpoint(
     data_dir: Path,
     beat: Callable[[], object],
     defect: Callable[[], object],
+    bodies_ns: int,
 ) -> EndpointAnalysis:
     name = settings.name
 
@@ -157,5 +164,5 @@ def _endpoint(
     )
     drift = settings.drift
     return EndpointAnalysis(
-        name, parts, labels, drift.window, drift.false_alarms, keep, partial(alarm_pages, data_dir, name)
+        name, parts, labels, drift.window, drift.false_alarms, keep, bodies_ns, partial(alarm_pages, data_dir, name)
     )

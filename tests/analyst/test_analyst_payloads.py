@@ -241,6 +241,20 @@ def test_a_fault_is_shown_with_the_beginning_of_its_last_body(tmp_path: Path) ->
     assert fault["beginning"] == ("second" * 100)[:160]
 
 
+def test_what_was_sent_is_shown_no_longer_than_the_journal_keeps_it(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, {"shadows": [{"name": "v2", "url": "http://127.0.0.1:8001"}]}, capture={"retention": "1h"})
+    stage.analyse([primary(1, b"odd", ANSWER)], pair(2, other=0.9))
+    before = stage.status()["faults"][0]["beginning"], len(stage.shadow()["worst"])
+    with stage.started() as analyst:
+        stage.clock.advance(3700)
+        analyst.step()
+        analyst.commit()
+    after = stage.status()["faults"][0]["beginning"], len(stage.shadow()["worst"])
+
+    assert (before, after) == (("odd", 1), ("", 0))
+    assert stage.status()["faults"][0]["count"] == 1
+
+
 def test_without_a_fault_no_metric_claims_one(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.analyse(pair(1))

@@ -47,6 +47,16 @@ def test_failures_have_a_quarter_of_the_places() -> None:
     assert ids(found) == [b"f0", b"d0", b"d1", b"d2"]
 
 
+def test_pairs_of_before_then_are_forgotten_and_make_room() -> None:
+    found = worst((b"1", bad(2, 2)), (b"2", bad(2, 1)), (b"3", FAILED))
+    found.add(b"4", 9, bad(2, 1), b"r", b"p", b"b")
+    gone = found.forget(9)
+    for number in (5, 6, 7):
+        found.add(b"%d" % number, 9, bad(4, 1), b"r", b"p", b"b")
+
+    assert (gone, ids(found)) == (3, [b"4", b"5", b"6"])
+
+
 def test_nothing_is_kept_where_nothing_is_asked_for() -> None:
     assert ids(worst((b"1", bad(2, 2)), (b"2", FAILED), limit=1)) == [b"1"]
 

@@ -10,6 +10,7 @@ class FaultNote(msgspec.Struct, frozen=True):
     request_id: str
     detail: str
     beginning: str
+    at_ns: int = 0  # when its exchange began
 
 
 class Bodies(msgspec.Struct, frozen=True, gc=False):

@@ -149,6 +149,10 @@ class Comparison:
         """Everything is read, so time has come as far as the clock says: how many were given up."""
         return len(self._pairer.idle(now_ns))
 
+    def forget(self, until_ns: int) -> bool:
+        """The bodies of before then; whether there was any."""
+        return sum(shadow.worst.forget(until_ns) for shadow in self.shadows.values()) > 0
+
     def finish(self) -> None:
         """The end of a recording: nobody comes any more."""
         self._pairer.flush()

@@ -83,6 +83,12 @@ class Decoding:
         """By path."""
         return {path.decode("utf-8", "replace"): found for (path, _), found in self._known.items() if path != _ANY_PATH}
 
+    def forget(self, until_ns: int) -> bool:
+        """What bodies of before then began with; whether there was any."""
+        old = {key: note for key, note in self.notes.items() if note.at_ns < until_ns and note.beginning}
+        self.notes |= {key: msgspec.structs.replace(note, beginning="") for key, note in old.items()}
+        return bool(old)
+
     def state(self) -> bytes:
         known = [(path, kind, *found) for (path, kind), found in self._known.items()]
         faults = [(side, fault, count, self.notes[side, fault]) for (side, fault), count in self.faults.items()]
@@ -191,6 +197,7 @@ class Decoding:
             exchange.request_id.decode("ascii", "replace"),
             error.detail,
             body[:SHOWN_OF_A_BODY].decode("utf-8", "replace"),
+            exchange.started_ns,
         )
         return error.fault
 

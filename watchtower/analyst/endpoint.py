@@ -70,13 +70,16 @@ class EndpointAnalysis:
         window_s: float,
         promise: str,
         keep: Keep,
+        bodies_ns: int,
         pages: Pages = no_pages,
     ) -> None:
+        """`bodies_ns`: how old what was sent may be where it is kept beside what was counted of it."""
         self.name = name
         self.parts = parts
         self.labels = labels
         self._promise = promise
         self._keep = keep
+        self._bodies_ns = bodies_ns
         self._pages = pages
         self._frames = Frames(round(window_s * SECOND))
         self._seen: dict[str, Kind] = {}
@@ -134,11 +137,13 @@ class EndpointAnalysis:
         """Whether time alone has closed something, or somebody has set another baseline."""
         is_set = self.parts.baselining.look(now_ns)
         given_up = self.parts.comparison.idle(now_ns)
-        return self.parts.watch.idle(now_ns) + given_up > 0 or is_set
+        is_forgotten = self._forget(now_ns)
+        return self.parts.watch.idle(now_ns) + given_up > 0 or is_set or is_forgotten
 
     def before_commit(self, now_ns: int) -> Mapping[str, bytes | None]:
         parts = self.parts
         parts.baselining.look(now_ns)
+        self._forget(now_ns)
         seasons: dict[str, bytes | None] = {}
         if parts.watch.seasons_changed:
             seasons[f"{self.name}/seasons"] = parts.watch.seasons_state()
@@ -220,6 +225,12 @@ class EndpointAnalysis:
 
     def skipped(self, reason: str, exchanges: int) -> None:
         self.totals["skipped", reason] += exchanges
+
+    def _forget(self, now_ns: int) -> bool:
+        """The last bodies of each fault, and those of the worst pairs, leave with the journal's; whether there were any."""
+        until_ns = now_ns - self._bodies_ns
+        are_forgotten = self.parts.decoding.forget(until_ns), self.parts.comparison.forget(until_ns)
+        return any(are_forgotten)
 
     def _known(self, columns: Mapping[str, Any]) -> Mapping[str, Any]:
         """Without the columns beyond the most that an endpoint may have: their names are the clients' to invent."""

@@ -7,7 +7,7 @@ says so.
 """
 
 from collections.abc import Iterable
-from heapq import heappush, heapreplace
+from heapq import heapify, heappush, heapreplace
 from typing import Any, Final
 
 import msgspec
@@ -87,6 +87,16 @@ class Worst:
         else:
             return
         self._keys[side].add(key)
+
+    def forget(self, until_ns: int) -> int:
+        """Those that began before; gives how many there were."""
+        gone = [[item for item in kept if item[1].at_ns < until_ns] for kept in self._kept]
+        for kept, keys, old in zip(self._kept, self._keys, gone, strict=True):
+            if old:
+                keys -= {key for key, _ in old}
+                kept[:] = [item for item in kept if item[0] in keys]
+                heapify(kept)
+        return sum(map(len, gone))
 
     def pairs(self) -> list[WorstPair]:
         """The worst first."""
