@@ -133,7 +133,11 @@ SCHEMAS: Final = {
             Column("shadow", Type.WORD, "its name"),
             _STARTED,
             Column("agrees", Type.BOOLEAN, "within the configured tolerance"),
-            Column("failure", Type.WORD, "both_failed, primary_failed, shadow_failed, status; null when both answered"),
+            Column(
+                "failure",
+                Type.WORD,
+                "why there are no two answers to compare, as in `watchtower_pairs_total`; null when there are",
+            ),
             Column("latency_difference_ns", Type.INTEGER, "the shadow's minus the primary's"),
             Column("score_difference", Type.NUMBER, "the shadow's minus the primary's"),
             Column("rows", Type.INTEGER, "compared"),
@@ -189,12 +193,10 @@ SCHEMAS: Final = {
             _VARIANT,
             Column("value", Type.TEXT, "what was true"),
             Column("value_number", Type.NUMBER, "the same, when it is a number"),
-            Column("prediction", Type.TEXT, "what was said; null when no row had this id"),
+            Column("prediction", Type.TEXT, "what was said; null when the request failed"),
             Column("prediction_number", Type.NUMBER, "the same, when it is a number"),
             Column("score", Type.NUMBER, "how sure the model was"),
-            Column(
-                "started", Type.TIMESTAMP, "when the request's head was read; of an unknown id, when the label came"
-            ),
+            _STARTED,
             Column("labelled", Type.TIMESTAMP, "since when the label is true, as its sender says"),
             Column("joined", Type.TIMESTAMP, "when it was found beside its row"),
         ),
