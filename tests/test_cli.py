@@ -160,3 +160,13 @@ def test_a_command_whose_reader_leaves_ends_in_silence_and_has_not_succeeded() -
     os.close(writing)
 
     assert (ended.returncode, ended.stderr) == (1, b"")
+
+
+@pytest.mark.slow
+def test_a_command_that_cannot_print_says_so_and_has_not_succeeded() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "watchtower", "openapi"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+
+    assert (done.returncode, done.stderr) == (1, b"what is to be printed cannot be written: No space left on device\n")

@@ -1,6 +1,7 @@
 """The command line. Each command is a module, imported when it is asked for, so that none pays for another's imports."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -50,15 +51,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has seen enough. What is still buffered must not fail again when Python exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has seen enough
+        _leave_output()
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _leave_output()
+        print(f"what is to be printed cannot be written: {error.strerror}", file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except WatchtowerError as error:
         print(error, file=sys.stderr)
         return WRONG if isinstance(error, ConfigError) else FAILED
     return status
+
+
+def _leave_output() -> None:
+    """What is still buffered must not fail again when Python exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(argv: Sequence[str]) -> int:
