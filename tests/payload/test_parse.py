@@ -1,9 +1,12 @@
 """What senders write that JSON does not have, and what becomes of it."""
 
+import json
 import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from watchtower.payload.fault import Fault, PayloadError
 from watchtower.payload.limits import MAX_DEPTH
@@ -67,8 +70,43 @@ def test_digits_in_a_text_stay_a_text() -> None:
     assert parsed(b'["99999999999999999999"]') == ["99999999999999999999"]
 
 
-def test_of_keys_that_stand_twice_the_last_is_taken_by_both_readers() -> None:
-    assert parsed(b'{"a": 1, "a": 2}') == parsed(b'{"a": 1, "a": Infinity, "a": 2}')
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": 1, "a": 2}',
+        b'{"a": 1, "a": Infinity}',
+        b'[{"b": [{"a": 1, "c": {}, "a": {"d": 0}}]}]',
+        b'{"a": 1, "\\u0061": 2}',
+        b'{"a": {"b": 1, "c": 2}, "a": 123456789012345678901234567890}',
+    ],
+)
+def test_of_an_object_in_which_a_key_stands_twice_nobody_knows_what_it_says(body: bytes) -> None:
+    assert fault(body) is Fault.DUPLICATE_KEY
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [{"a": 1, "b": 2}, {"a": 1, "b": 2}],
+        {'say ":': '":":', '":': '":', '\\":': '\\":'},
+        {"": {"": {"": 0}}},
+        {"é": "ü", "/": "</", "\t": "\u2028\x7f"},
+        {"a": 2**70, "b": -(2**70), "c": 1e308},
+    ],
+)
+@pytest.mark.parametrize("is_ascii", [True, False])
+def test_no_other_object_is_taken_for_one_of_those(document: Any, is_ascii: bool) -> None:
+    for blanks in (None, (" ,  ", ":"), (",", ": "), (",", " : ")):
+        assert parsed(json.dumps(document, ensure_ascii=is_ascii, separators=blanks).encode()) == document
+
+
+@given(
+    st.recursive(
+        st.floats(allow_nan=False) | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_no_document_is_taken_for_one_of_those(document: Any) -> None:
+    assert parsed(json.dumps(document).encode()) is not None
 
 
 @pytest.mark.parametrize("made", [nested, objects])

@@ -17,6 +17,7 @@ class Fault(Word):
     TOO_LARGE = "too_large"  # decompressed, or with one long value in each of many rows
     BAD_UTF8 = "bad_utf8"
     NOT_JSON = "not_json"
+    DUPLICATE_KEY = "duplicate_key"  # twice in one object: nobody knows which value the model took
     NOT_CSV = "not_csv"
     TOO_DEEP = "too_deep"
     TOO_WIDE = "too_wide"  # columns, or the length of a column's name

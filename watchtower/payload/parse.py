@@ -5,7 +5,7 @@ and yet is written every day: NaN and Infinity (Python's own `json` writes them)
 surrogate pair, a byte order mark. Such a body is read a second time by the standard library, so that a NaN is one bad
 cell that can be counted and not a lost row.
 
-Of keys that stand twice in an object the last one is taken, by both readers.
+An object in which a key stands twice says two things (RFC 8259 leaves open which of them counts): such a body is refused.
 """
 
 import json
@@ -24,7 +24,11 @@ _LONG_INTEGER: Final = b"0" * 19
 # Digits as zeros and braces as brackets: what has to be looked for is then a single word each.
 _SIMPLIFIED: Final = bytes.maketrans(b"123456789{", b"000000000[")
 
+# Behind each key; within a string it has a backslash before it, and has it still when the string is written again.
+_KEY_END: Final = b'":'
+
 _decode: Final = msgspec.json.Decoder().decode
+_encode: Final = msgspec.json.Encoder().encode
 BLANKS: Final = b" \t\r\n"
 
 
@@ -43,7 +47,12 @@ def parsed(body: bytes) -> Any:
     if len(body) > 2 * MAX_DEPTH and simplified.count(b"[") > MAX_DEPTH:
         _check_depth(document)
     if _LONG_INTEGER in simplified:
-        return _tamed(document)
+        document = _tamed(document)
+    # The reader keeps the last of equal keys and does not say so. Written again, the document has as many keys as were
+    # sent, or fewer; where one before its colon has a blank, as nobody's encoder writes, it may go unseen.
+    keys = body.count(_KEY_END)
+    if keys > 1 and keys > _encode(document).count(_KEY_END):
+        raise _two_equal_keys()
     return document
 
 
@@ -78,13 +87,24 @@ def _read_again(body: bytes) -> Any:
     if not body.strip(BLANKS):
         raise PayloadError(Fault.EMPTY)
     try:
-        document = json.loads(as_text(body), parse_int=_integer)
+        document = json.loads(as_text(body), parse_int=_integer, object_pairs_hook=_distinct)
     except RecursionError:
         raise _too_deep() from None
     except ValueError:
         raise PayloadError(Fault.NOT_JSON) from None
     _check_depth(document)
     return _tamed(document)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise _two_equal_keys()
+    return members
+
+
+def _two_equal_keys() -> PayloadError:
+    return PayloadError(Fault.DUPLICATE_KEY, "a key that stands twice in an object")
 
 
 def _too_deep() -> PayloadError:
