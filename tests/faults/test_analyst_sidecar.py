@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.client import HTTPConnection
@@ -86,9 +86,15 @@ JSON = {"content-type": "application/json"}
 
 
 @contextmanager
-def stage(folder: Path, analyst: Any = QUICK, **config: Any) -> Iterator[Stage]:
+def two_models() -> Iterator[list[str]]:
     with ExitStack() as stack:
-        v1, v2 = (stack.enter_context(started_model(version)) for version in ("v1", "v2"))
+        yield [stack.enter_context(started_model(version)) for version in ("v1", "v2")]
+
+
+@contextmanager
+def stage(folder: Path, analyst: Any = QUICK, urls: Sequence[str] | None = None, **config: Any) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        v1, v2 = urls or stack.enter_context(two_models())
         one = {"name": "model", "variants": [{"name": "only", "url": v1}], "shadows": [{"name": "v2", "url": v2}]}
         whole = {"endpoints": [one], "analyst": analyst, "store": {"flush_age": "200ms"}, **config}
         sidecar = stack.enter_context(running_sidecar(folder, whole))
@@ -280,11 +286,12 @@ def test_a_store_that_cannot_be_opened_harms_no_traffic(tmp_path: Path) -> None:
 
 
 def test_after_a_restart_of_the_sidecar_everything_goes_on(tmp_path: Path) -> None:
-    with stage(tmp_path) as on:
-        on.ask(30)
-        assert until(lambda: on.is_shown(30), 10)
-    with stage(tmp_path) as on:
-        on.ask(10)
+    with two_models() as urls:
+        with stage(tmp_path, urls=urls) as on:
+            on.ask(30)
+            assert until(lambda: on.is_shown(30), 10)
+        with stage(tmp_path, urls=urls) as on:
+            on.ask(10)
 
-        assert until(lambda: on.is_shown(40), 15), on.shown(STATUS)
-        assert until(lambda: on.has_counted(10))
+            assert until(lambda: on.is_shown(40), 15), on.shown(STATUS)
+            assert until(lambda: on.has_counted(10))

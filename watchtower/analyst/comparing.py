@@ -1,5 +1,6 @@
 """The shadows of one endpoint: answers joined by request id, compared, and added up to a verdict on each."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +23,8 @@ from watchtower.payload.fault import BEYOND_US, Fault
 from watchtower.payload.message import Decoded
 from watchtower.record import BodyNote, Exchange
 from watchtower.table import EMPTY, Table
+
+logger = logging.getLogger(__name__)
 
 _HEADER: Final = "header:"
 _UNKNOWN: Final = "unknown"
@@ -68,6 +71,7 @@ class Shadow:
         """
         meaning, segments, totals, verdict, worst, latest_ns, *address = msgspec.msgpack.decode(state)
         if address and address != [self._address]:
+            logger.info("a shadow stands at another address: its verdict begins anew", extra={"shadow": self.name})
             return
         self.latest_ns = latest_ns
         self.verdict.restore(verdict)
