@@ -108,6 +108,7 @@ def test_two_whole_bodies_of_the_same_bytes_agree_whatever_they_say() -> None:
         (document({"items": [{"name": "<redacted>"}]}), Failure.UNREADABLE),
         (Answer(Outcome.ANSWERED, 200, 1000, body=b"<redacted>", is_decoded=False), Failure.UNREADABLE),
         (answer(0.5, math.nan), Failure.NONE),
+        (Answer(Outcome.ANSWERED, 200, 1000, body="Škoda".encode(), is_decoded=False), Failure.NONE),
     ],
 )
 def test_what_was_redacted_on_both_sides_is_not_known_to_agree(kept: Answer, expected: Failure) -> None:
