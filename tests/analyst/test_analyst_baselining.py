@@ -220,6 +220,14 @@ def test_what_came_with_the_first_rows_of_all_variants_is_watched(tmp_path: Path
     assert window["n"] == 700
 
 
+def test_how_many_of_the_first_rows_have_come_is_told_after_a_restart_without_traffic(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, ENDPOINT)
+    live(stage, minutes(1))
+    quiet(stage)
+
+    assert stage.drift()["waiting_for"] == "20% of the first 1000 rows have come"
+
+
 def test_where_more_rows_have_come_than_are_asked_for_by_now_they_are_the_baseline(tmp_path: Path) -> None:
     stage = Stage(tmp_path, {"baseline": {"live": {"rows": 300}}, "shadows": []})
     live(stage, (scored(number, "blue") for number in range(200)))

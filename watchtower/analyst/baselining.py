@@ -99,7 +99,7 @@ class Baselining:
         if self._freezer is None or self.needed is None:
             return 0
         taken = self._freezer.add(names, columns)
-        self.waiting_for = f"{self._freezer.progress:.0%} of the first {self._freezer.rows} rows have come"
+        self._tell_progress(self._freezer)
         if self._freezer.is_full:
             full, self._freezer = self._freezer, None
             if not self._tried(_FROZEN, lambda: self._freeze(full, now_ns)):
@@ -135,10 +135,14 @@ class Baselining:
         self._followed = tuple(followed) if followed else None
         if self._freezer is not None and freezer is not None:
             self._freezer = Freezer.restore(freezer, self._settings.live.rows)
+            self._tell_progress(self._freezer)
         if fresh is not None:
             self._tried(_FROZEN, lambda: self._register_late(*fresh))
         elif held_against and held_against[0]:
             self._take_again(*held_against[0])
+
+    def _tell_progress(self, freezer: Freezer) -> None:
+        self.waiting_for = f"{freezer.progress:.0%} of the first {freezer.rows} rows have come"
 
     def _take_again(self, name: str, version: int) -> None:
         """What was in force at the last commit, if another is by now: the windows that are open are held against it."""
