@@ -9,10 +9,7 @@ Alpha = Annotated[float, msgspec.Meta(gt=0, le=0.5, extra={UNIT: "share"})]
 
 
 class ScoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The output column whose mean is watched, and between which values it lies.
-
-    Of scores that differ and lie outside, by more than `tolerance`, nobody knows by how much they do.
-    """
+    """The output column whose mean is watched, and its bounds: beyond them nobody knows by how much two scores differ."""
 
     column: str  # its name
     low: float = 0.0  # the smallest that it can be
