@@ -261,6 +261,21 @@ def test_values_that_were_redacted_on_both_sides_agree_only_where_they_are_ignor
     assert stage.shadow()["failures"] == expected
 
 
+def test_few_pairs_that_differ_beside_what_was_redacted_are_no_share_of_all(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    notes: dict[str, Any] = {"response_note": BodyNote.REDACTED}
+    said = [{"predictions": [{"score": score, "who": "<redacted>"}]} for score in (0.5, 0.9)]
+    stage.analyse(
+        each
+        for number in range(100)
+        for each in (primary(number, ASKED, said[0], **notes), shadow(number, said[number < 3], **notes))
+    )
+    shown = stage.shadow()
+    [disagreement] = [each for each in shown["verdicts"] if each["budget"] == "disagreement"]
+
+    assert (shown["compared"], shown["failures"], disagreement["value"]) == (0, {"unreadable": 100}, None)
+
+
 def test_a_half_answer_that_waited_over_a_restart_agrees_with_none(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     one, other = (msgspec.structs.replace(each, response_note=BodyNote.CUT) for each in pair(1))

@@ -117,6 +117,16 @@ def test_what_was_redacted_on_both_sides_is_not_known_to_agree(kept: Answer, exp
     assert compare(one, replace(one, service_ns=2000), PLAIN).failure is expected
 
 
+@pytest.mark.parametrize(("hidden", "expected"), [("<redacted>", Failure.UNREADABLE), ("", Failure.NONE)])
+def test_a_pair_with_redacted_values_is_not_compared_whether_it_differs_elsewhere_or_not(
+    hidden: str, expected: Failure
+) -> None:
+    one, other = (replace(answer((score, hidden), names=("score", "name")), is_redacted=True) for score in (0.5, 0.9))
+    found = compare(one, other, PLAIN)
+
+    assert (found.failure, found.rows_disagreeing) == (expected, 1)
+
+
 def test_two_bodies_that_were_not_kept_do_not_agree() -> None:
     unknown = Answer(Outcome.ANSWERED, 200, 1000, is_decoded=False, is_whole=False)
 

@@ -302,6 +302,7 @@ PAIRS = [
     (Difference(False, Failure.STATUS, 10, 20, 4, 4), [1.0], [0.0], [], [10.0]),
     (Difference(False, Failure.SHADOW_UNREADABLE, 10, 20, 4, 4), [1.0], [0.0], [], [10.0]),
     (Difference(False, Failure.UNREADABLE, 10, 20), [math.nan], [0.0], [], [10.0]),
+    (Difference(False, Failure.UNREADABLE, 10, 20, 4, 1), [0.25], [0.0], [], [10.0]),
     (Difference(False, Failure.UNREADABLE, 10, 20, score=math.nan), [math.nan], [0.0], [math.nan], [10.0]),
     (Difference(False, Failure.TOO_LARGE, 10, 20, score=math.nan), [math.nan], [0.0], [math.nan], []),
     (Difference(False, Failure.SHADOW, 10, 20), [], [1.0], [], []),

@@ -60,9 +60,12 @@ class Comparer:
             return Difference(True, Failure.NONE, primary.service_ns, shadow.service_ns, rows, 0, zero)
         if is_whole and primary.is_decoded and shadow.is_decoded:
             found = self._compared(primary, shadow)
-            if found.agrees and primary.is_redacted and shadow.is_redacted and self._hides(primary):
-                return _unknown(primary, shadow, found.score)
-            return found
+            is_known = found.failure is not Failure.NONE or not (primary.is_redacted and shadow.is_redacted)
+            if is_known or not self._hides(primary):
+                return found
+            # Whether or not they differ elsewhere: were only those compared that do, all that are compared would disagree.
+            hidden = msgspec.structs.replace(found, failure=Failure.UNREADABLE)
+            return _unknown(primary, shadow, found.score) if found.agrees else hidden
         return _unread(primary, shadow, self._unknown_score(primary))
 
     def _hides(self, answer: Answer) -> bool:

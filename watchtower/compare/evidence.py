@@ -38,7 +38,7 @@ def evidence(differences: Iterable[Difference]) -> Evidence:
         if failure is Failure.NOT_ASKED:
             continue
         errors.append(_ERRORS.get(failure, 0.0))
-        if failure in COMPARED:
+        if failure in COMPARED or difference.rows_disagreeing:  # what was seen to differ, whatever was hidden beside it
             disagreement.append(difference.rows_disagreeing / difference.rows)
         elif failure in _UNKNOWN:
             disagreement.append(math.nan)

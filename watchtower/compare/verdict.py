@@ -11,7 +11,7 @@ What a pair brings to which budget:
 |---|---|---|---|
 | none, status | share of rows | 0 | both |
 | shadow unreadable | 1 | 0 | both |
-| unreadable | 0 to 1 (`partly_known`) | 0 | both |
+| unreadable | 0 to 1 (`partly_known`), or share of the rows that are seen to differ | 0 | both |
 | too large | 0 to 1 | 0 | – |
 | shadow failed, primary failed, both | – | +1, −1, 0 | – |
 | not asked | – | – | – |
@@ -35,6 +35,7 @@ from watchtower.record import Word
 from watchtower.units import format_duration
 
 VERSION: Final = 1
+_MOST_UNREAD: Final = 0.5  # beyond it, no value is told: the few pairs that are known may be known for what they say
 
 
 class Budget(Word):
@@ -117,7 +118,7 @@ class ShadowVerdict:
         return Verdict(
             budget,
             track.decision,
-            _known(gauge.value if gauge.count else math.nan),
+            _known(gauge.value if gauge.count and gauge.unread <= _MOST_UNREAD else math.nan),
             _known(track.low + moved),
             _known(track.high + moved),
             gauge.margin,
