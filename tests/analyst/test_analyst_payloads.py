@@ -11,6 +11,7 @@ import zstandard
 from analyst_stage import Stage
 from recording import JSON, Body, pair, primary, shadow
 
+from watchtower.clock import SECOND
 from watchtower.metrics import catalogue
 from watchtower.record import NEVER, BodyNote, Outcome
 
@@ -253,6 +254,18 @@ def test_what_was_sent_is_shown_no_longer_than_the_journal_keeps_it(tmp_path: Pa
 
     assert (before, after) == (("odd", 1), ("", 0))
     assert stage.status()["faults"][0]["count"] == 1
+
+
+def test_a_clock_that_is_ahead_for_a_moment_takes_nothing_away_that_was_sent(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, {"shadows": [{"name": "v2", "url": "http://127.0.0.1:8001"}]}, capture={"retention": "1h"})
+    stage.analyse([primary(1, b"odd", ANSWER)], pair(2, other=0.9))
+    with stage.started() as analyst:
+        stage.clock.epoch_ns += 86_400 * SECOND
+        stage.clock.advance(3)
+        analyst.step()
+        analyst.commit()
+
+    assert (stage.status()["faults"][0]["beginning"], len(stage.shadow()["worst"])) == ("odd", 1)
 
 
 def test_without_a_fault_no_metric_claims_one(tmp_path: Path) -> None:

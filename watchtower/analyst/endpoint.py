@@ -137,13 +137,13 @@ class EndpointAnalysis:
         """Whether time alone has closed something, or somebody has set another baseline."""
         is_set = self.parts.baselining.look(now_ns)
         given_up = self.parts.comparison.idle(now_ns)
-        is_forgotten = self._forget(now_ns)
+        is_forgotten = self._forget()
         return self.parts.watch.idle(now_ns) + given_up > 0 or is_set or is_forgotten
 
     def before_commit(self, now_ns: int) -> Mapping[str, bytes | None]:
         parts = self.parts
         parts.baselining.look(now_ns)
-        self._forget(now_ns)
+        self._forget()
         seasons: dict[str, bytes | None] = {}
         if parts.watch.seasons_changed:
             seasons[f"{self.name}/seasons"] = parts.watch.seasons_state()
@@ -226,9 +226,9 @@ class EndpointAnalysis:
     def skipped(self, reason: str, exchanges: int) -> None:
         self.totals["skipped", reason] += exchanges
 
-    def _forget(self, now_ns: int) -> bool:
+    def _forget(self) -> bool:
         """The last bodies of each fault, and those of the worst pairs, leave with the journal's; whether there were any."""
-        until_ns = now_ns - self._bodies_ns
+        until_ns = self.labels.careful_ns() - self._bodies_ns  # they are nowhere read again
         are_forgotten = self.parts.decoding.forget(until_ns), self.parts.comparison.forget(until_ns)
         return any(are_forgotten)
 
