@@ -2,6 +2,7 @@ import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import inf, nan
 from pathlib import Path
 
 import msgspec
@@ -275,6 +276,9 @@ def test_a_column_that_only_earlier_rows_have_is_not_in_a_baseline_of_late(
     ("cells", "kind", "types"),
     [
         ([0.5, "n/a", 7], "number", {"number": 10, "str": 5, "null": 5}),
+        ([*[0.5] * 7, "n/a", nan], "number", {"number": 14, "str": 2, "nan": 2, "null": 2}),
+        ([*[0.5] * 7, "n/a", -inf], "number", {"number": 14, "str": 2, "infinity": 2, "null": 2}),
+        (["nan", 1, "x"], "category", {"category": 15, "null": 5}),
         (['["a"]', [], '["b"]'], "category", {"category": 10, "list": 5, "null": 5}),
         (["7", "x", "0.5"], "category", {"category": 15, "null": 5}),
     ],
@@ -282,7 +286,7 @@ def test_a_column_that_only_earlier_rows_have_is_not_in_a_baseline_of_late(
 def test_cells_of_several_types_are_in_a_baseline_of_late_as_they_were_sent(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], cells: list[object], kind: str, types: dict[str, int]
 ) -> None:
-    kept_rows(tmp_path, more={"in.age": [*cells, None] * 5})
+    kept_rows(tmp_path, more={"in.age": [*cells, None] * (20 // (len(cells) + 1))})
     seen(tmp_path, in_age=kind, out_score="number")
     run(tmp_path, "build", "--last", "1h")
     with State(tmp_path, Access.READ) as state:

@@ -33,6 +33,7 @@ from watchtower.units import format_duration
 
 MOST_ROWS: Final = 1_000_000
 _HEADERS: Final = INPUT + HEADER  # columns that tell a segment, and are not watched
+_NOT_JSON: Final = frozenset({"nan", "inf", "-inf"})  # numbers as the store writes them beside texts
 
 EXAMPLES: Final = """\
 examples:
@@ -192,6 +193,8 @@ def _cell(word: str, kind: Kind | None) -> object:
     """Lists of numbers are vectors, an empty one too. Digits are a number only in a column of numbers."""
     if not word.startswith("[") and kind not in {Kind.NUMBER, Kind.INTEGER}:
         return word
+    if word in _NOT_JSON:
+        return float(word)
     try:
         cell = msgspec.json.decode(word, type=list[int | float] | int | float | bool)
     except msgspec.DecodeError:
