@@ -149,7 +149,7 @@ SCHEMAS: Final = {
     ),
     TableName.WINDOWS: Schema(
         "one column over one window of time, against its baseline; hours and days hold the rows of their minutes once more, "
-        "so choose by `length_s`",
+        "so choose by `length_s`; one that a new baseline or the end of a recording cut short goes on as another",
         "started",
         (
             _ENDPOINT,
