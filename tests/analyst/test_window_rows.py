@@ -17,7 +17,7 @@ EMPTY = build([], name="a", source="a test", made_at_ns=1)
 def filled(length: int, rows: WindowRows | None = None) -> WindowRows:
     found = rows or WindowRows(Profiles())
     for _ in range(20):
-        found.update((NAME,), ([[0.5] * length] * 100,), frozenset((NAME,)))
+        found.update((NAME,), ([[0.5] * length] * 100,), {NAME: length})
     return found
 
 
@@ -32,6 +32,20 @@ def test_of_long_vectors_fewer_rows_are_kept() -> None:
     assert len(rows.kept[NAME]) == rows.count
 
 
+def test_a_vector_of_another_length_takes_no_other_rows_place() -> None:
+    rows = filled(8)
+    rows.update((NAME,), ([[0.5] * 30_000],), {NAME: 8})
+
+    assert rows.count == ROWS_KEPT
+
+
+def test_a_list_among_numbers_is_not_kept() -> None:
+    rows = WindowRows(Profiles())
+    rows.update((NAME,), ([1.5, [0.5] * 30_000],), {NAME: 0})
+
+    assert rows.kept == {NAME: [1.5, None]}
+
+
 def test_what_was_restored_is_not_kept_twice() -> None:
     rows = filled(4096)
     again = WindowRows.restore(rows.state(), EMPTY, 200)
@@ -42,7 +56,7 @@ def test_what_was_restored_is_not_kept_twice() -> None:
 def test_rows_of_an_earlier_version_are_kept_on() -> None:
     state = msgspec.msgpack.encode((Profiles().state(), {NAME: [[0.5]] * 100}))
     rows = WindowRows.restore(state, EMPTY, 200)
-    rows.update((NAME,), ([[1.5]] * 50,), frozenset((NAME,)))
+    rows.update((NAME,), ([[1.5]] * 50,), {NAME: 1})
 
     assert (rows.count, rows.kept[NAME]) == (150, [[0.5]] * 100 + [[1.5]] * 50)
 
@@ -51,7 +65,7 @@ def test_of_each_variant_as_large_a_share_is_kept_as_it_has() -> None:
     rows = WindowRows(Profiles())
     for _ in range(20):
         for variant, number in ((0.0, 950), (1.0, 50)):  # a batch's rows come one variant after the other
-            rows.update((NAME,), ([variant] * number,), frozenset((NAME,)))
+            rows.update((NAME,), ([variant] * number,), {NAME: 0})
 
     assert rows.count == ROWS_KEPT
     assert 0.02 < np.mean(rows.kept[NAME]) < 0.08  # type: ignore[arg-type]
@@ -59,8 +73,8 @@ def test_of_each_variant_as_large_a_share_is_kept_as_it_has() -> None:
 
 def test_rows_that_have_none_of_the_columns_count_as_well() -> None:
     rows = WindowRows(Profiles())
-    rows.update(("in.prompt",), (["a"] * 3,), frozenset((NAME,)))
-    rows.update((NAME,), ([0.5],), frozenset((NAME,)))
+    rows.update(("in.prompt",), (["a"] * 3,), {NAME: 0})
+    rows.update((NAME,), ([0.5],), {NAME: 0})
 
     assert (rows.count, rows.kept) == (4, {NAME: [None, None, None, 0.5]})
 

@@ -54,10 +54,10 @@ class Together:
                 self._vectors.append(_Vector(name, dimension, detector))
 
     @property
-    def columns(self) -> frozenset[str]:
-        """Whose rows they need as they are."""
+    def columns(self) -> Mapping[str, int]:
+        """Whose rows they need as they are: of numbers and words 0, of vectors the length."""
         joint = self._encoding.names if self._joint else ()
-        return frozenset((*joint, *(one.name for one in self._vectors)))
+        return dict.fromkeys(joint, 0) | {one.name: one.dimension for one in self._vectors}
 
     @property
     def alarms(self) -> list[Alarm]:

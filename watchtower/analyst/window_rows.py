@@ -1,6 +1,6 @@
 """A window as the analyst holds it: every row's profile, and a few rows as they were, for what only whole rows show."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Self
 
 import msgspec
@@ -41,11 +41,13 @@ class WindowRows:
         """Of the rows that are kept."""
         return self._sample.rows
 
-    def update(self, names: Sequence[str], columns: Sequence[Sequence[object]], wanted: frozenset[str]) -> None:
+    def update(self, names: Sequence[str], columns: Sequence[Sequence[object]], wanted: Mapping[str, int]) -> None:
+        """`wanted`: columns whose rows are kept, with the length of their vectors."""
         self.profiles.update(names, columns)
         if wanted and columns:
             own = [pair for pair in zip(names, columns, strict=True) if pair[0] in wanted]
-            self._sample.add([name for name, _ in own], [cells for _, cells in own], len(columns[0]))
+            kept = [_fitting(cells, wanted[name]) for name, cells in own]
+            self._sample.add([name for name, _ in own], kept, len(columns[0]))
 
     def merge(self, other: Self) -> None:
         """Hours and days keep no rows: nobody bets on them again."""
@@ -69,3 +71,10 @@ class WindowRows:
         sample.columns, sample.size = found.kept, found.size
         sample.seen = max(found.seen, *map(len, found.kept.values()), 0)
         return rows
+
+
+def _fitting(cells: Sequence[object], length: int) -> Sequence[object]:
+    """Without lists that nobody bets on: one of thousands of numbers would take the places of all other rows."""
+    if length:
+        return [cell if type(cell) is list and len(cell) == length else None for cell in cells]
+    return [None if type(cell) is list else cell for cell in cells] if list in set(map(type, cells)) else cells
